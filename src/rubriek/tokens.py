@@ -1,0 +1,121 @@
+"""From texts to token ids, in two flat arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from rubriek import settings
+from rubriek.errors import TokenizerError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+CHARACTERS_AT_ONCE = 1_000_000
+"""The library's own result holds every piece as a string, so long lists are handed to it in parts."""
+
+
+class SpecialIds(NamedTuple):
+    """Ids of the special tokens that stand in every batch, as the model's vocabulary has them."""
+
+    pad: int
+    cls: int
+    sep: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """The pieces of many texts, special tokens left out.
+
+    Attributes
+    ----------
+    ids : ndarray of int32, shape (pieces of all texts,)
+        Token ids, text after text.
+    offsets : ndarray of int64, shape (texts + 1,)
+        Text ``i`` has ``ids[offsets[i]:offsets[i + 1]]``.
+    special : SpecialIds
+        Ids of ``[PAD]``, ``[CLS]`` and ``[SEP]``.
+    """
+
+    ids: NDArray[np.int32]
+    offsets: NDArray[np.int64]
+    special: SpecialIds
+
+
+class HuggingFaceTokenizer:
+    """The tokenisation named ``huggingface``: what the ``tokenizers`` library makes of tokenizer.json.
+
+    Parameters
+    ----------
+    file : Path
+        A tokenizer.json.
+    special : SpecialIds
+        Ids of the special tokens.
+    threads : int
+        How many cores it may use. The library knows one core or all of them; with fewer than all, one.
+
+    Raises
+    ------
+    TokenizerError
+        If the file cannot be read.
+    """
+
+    name = "huggingface"
+
+    def __init__(self, file: Path, special: SpecialIds, *, threads: int) -> None:
+        from tokenizers import Tokenizer  # 30 ms that `import rubriek` need not wait for
+
+        try:
+            self._tokenizer: Any = Tokenizer.from_file(str(file))
+        except Exception as error:  # the library raises bare Exception
+            raise TokenizerError(
+                f"The tokenizer cannot be read: {file}.", found=str(error), hint="import the model again"
+            ) from error
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+        self._special = special
+        self._parallel = threads >= settings.usable_cores()
+
+    def tokenize(self, texts: Sequence[str]) -> Tokens:
+        """Tokenise texts, whole: nothing is cut here.
+
+        Parameters
+        ----------
+        texts : sequence of str
+            The texts.
+
+        Returns
+        -------
+        Tokens
+        """
+        flat: list[NDArray[np.int32]] = []
+        counts = np.zeros(len(texts) + 1, dtype=np.int64)
+        at = 1
+        for part in _parts(texts):
+            for ids in self._encode(part):
+                flat.append(np.asarray(ids, dtype=np.int32))
+                counts[at] = len(ids)
+                at += 1
+        ids = np.concatenate(flat) if flat else np.zeros(0, dtype=np.int32)
+        return Tokens(ids, np.cumsum(counts), self._special)
+
+    def _encode(self, texts: Sequence[str]) -> Iterator[list[int]]:
+        if self._parallel and len(texts) > 1:
+            encodings = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+            return (encoding.ids for encoding in encodings)
+        return (self._tokenizer.encode(text, add_special_tokens=False).ids for text in texts)
+
+
+def _parts(texts: Sequence[str]) -> Iterator[Sequence[str]]:
+    start = characters = 0
+    for index, text in enumerate(texts):
+        characters += len(text)
+        if characters >= CHARACTERS_AT_ONCE:
+            yield texts[start : index + 1]
+            start, characters = index + 1, 0
+    if start < len(texts):
+        yield texts[start:]
