@@ -19,10 +19,10 @@ class RubriekError(Exception):
 
     Examples
     --------
-    >>> print(RubriekError("No such column.", expected="'text'", found="'body'", hint="pass text_column='body'"))
+    >>> print(RubriekError("No such column.", expected="text", found="body", hint="pass text_column='body'"))
     No such column.
-      expected: 'text'
-      found:    'body'
+      expected: text
+      found:    body
       hint:     pass text_column='body'
     """
 
@@ -147,10 +147,10 @@ def need(module: str, *, extra: str, purpose: str) -> ModuleType:
     --------
     >>> need("json", extra="models", purpose="Reading JSON").__name__
     'json'
-    >>> need("no_such_module", extra="models", purpose="Importing a model")
+    >>> need("absent", extra="models", purpose="Importing a model")
     Traceback (most recent call last):
     ...
-    rubriek.errors.MissingExtraError: Importing a model needs the package 'no_such_module', which is not installed.
+    rubriek.errors.MissingExtraError: Importing a model needs the package 'absent', which is not installed.
       hint:     pip install 'rubriek[models]'
     """
     try:

@@ -20,8 +20,9 @@ def activate(logits: NDArray[np.float32], problem_type: ProblemType) -> NDArray[
     logits : ndarray of float32, shape (sequences, labels)
         What the engine gave.
     problem_type : str
-        ``"single_label_classification"``: softmax over the labels. ``"multi_label_classification"``: a sigmoid
-        for each label. ``"regression"``: the value itself. The names are those of Hugging Face's config.json.
+        ``"single_label_classification"``: softmax over the labels. ``"multi_label_classification"``: a
+        sigmoid for each label. ``"regression"``: the value itself. The names are those of Hugging Face's
+        config.json.
 
     Returns
     -------
@@ -39,7 +40,8 @@ def activate(logits: NDArray[np.float32], problem_type: ProblemType) -> NDArray[
         tail = np.exp(-np.abs(logits))
         return np.where(logits >= 0, 1 / (1 + tail), tail / (1 + tail)).astype(np.float32)
     grown = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return (grown / grown.sum(axis=1, keepdims=True)).astype(np.float32)
+    shares: NDArray[np.float32] = (grown / grown.sum(axis=1, keepdims=True)).astype(np.float32)
+    return shares
 
 
 def pool(

@@ -45,8 +45,8 @@ def affinity_cores() -> int:
 def quota_cores(root: Path = Path("/")) -> float | None:
     """Read the cgroup CPU quota in cores; ``None`` where none is set.
 
-    The files are described in the Linux kernel's ``Documentation/admin-guide/cgroup-v2.rst`` (``cpu.max``) and
-    ``Documentation/scheduler/sched-bwc.rst`` (``cpu.cfs_quota_us``).
+    The files are described in the Linux kernel's ``Documentation/admin-guide/cgroup-v2.rst`` (``cpu.max``)
+    and ``Documentation/scheduler/sched-bwc.rst`` (``cpu.cfs_quota_us``).
     """
     quotas = [quota for folder in _cgroup_folders(root) if (quota := _quota_of(folder)) is not None]
     return min(quotas, default=None)

@@ -96,9 +96,9 @@ class HuggingFaceTokenizer:
         counts = np.zeros(len(texts) + 1, dtype=np.int64)
         at = 1
         for part in _parts(texts):
-            for ids in self._encode(part):
-                flat.append(np.asarray(ids, dtype=np.int32))
-                counts[at] = len(ids)
+            for pieces in self._encode(part):
+                flat.append(np.asarray(pieces, dtype=np.int32))
+                counts[at] = len(pieces)
                 at += 1
         ids = np.concatenate(flat) if flat else np.zeros(0, dtype=np.int32)
         return Tokens(ids, np.cumsum(counts), self._special)

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, get_args
 
+from rubriek import settings
+from rubriek.errors import EngineError, OptionError
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from rubriek.models.bundle import Bundle
+
+ENGINES = ("onnxruntime", "openvino")
 Precision: TypeAlias = Literal["fp32", "bf16", "int8"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
@@ -25,12 +31,15 @@ class Engine(Protocol):
         How many cores it uses when ``parallel`` calls run at once.
     parallel : int
         How many calls of `run` may go on at the same time, each from a thread of its own; more gain nothing.
+    token_budget : int
+        The batch size it is quickest with: rows x pieces, padding included.
     """
 
     name: str
     precision: Precision
     threads: int
     parallel: int
+    token_budget: int
 
     def run(self, ids: NDArray[np.int32], mask: NDArray[np.int32]) -> NDArray[np.float32]:
         """Compute logits.
@@ -45,3 +54,66 @@ class Engine(Protocol):
         ndarray of float32, shape (rows, labels)
         """
         ...
+
+
+def open_engine(
+    bundle: Bundle,
+    *,
+    engine: str | None = None,
+    precision: Precision | None = None,
+    threads: int | None = None,
+) -> Engine:
+    """Make the engine for a bundle.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        The model.
+    engine : {"onnxruntime", "openvino"}, default "onnxruntime"
+        Which engine.
+    precision : {"fp32", "bf16", "int8"}, optional
+        What it computes in. Default: the bundle's own precision.
+    threads : int, optional
+        How many cores it may use. Default: `rubriek.settings.usable_cores`.
+
+    Returns
+    -------
+    Engine
+
+    Raises
+    ------
+    OptionError
+        If there is no such engine or precision, or fewer than one thread.
+    EngineError
+        If the bundle does not hold what the precision needs.
+    MissingExtraError
+        If the engine is not installed.
+    """
+    name = engine or ENGINES[0]
+    wanted = precision or bundle.precision
+    cores = settings.usable_cores() if threads is None else threads
+    for option, value, known in (("engine", name, ENGINES), ("precision", wanted, PRECISIONS)):
+        if value not in known:
+            raise OptionError(
+                f"There is no {option} {value!r}.", expected=f"one of {', '.join(known)}", found=repr(value)
+            )
+    if not isinstance(cores, int) or cores < 1:
+        raise OptionError(
+            "The option 'threads' is out of range.", expected="at least 1 thread", found=repr(threads)
+        )
+    # bf16 is a way of computing with fp32 weights; int8 weights are a file of their own.
+    stored: Precision = "int8" if wanted == "int8" else "fp32"
+    if bundle.precision != stored:
+        raise EngineError(
+            f"The model {bundle.name!r} holds {bundle.precision} weights and cannot be run in {wanted}.",
+            hint=f"rubriek models quantize {bundle.name} --sample FILE"
+            if stored == "int8"
+            else f"leave precision out, or load the {stored} model it was made from",
+        )
+    if name == "openvino":
+        from rubriek.engines.openvino import OpenVinoEngine
+
+        return OpenVinoEngine(bundle.model_file, precision=wanted, threads=cores)
+    from rubriek.engines.onnxruntime import OnnxRuntimeEngine
+
+    return OnnxRuntimeEngine(bundle.model_file, precision=wanted, threads=cores)

@@ -1,0 +1,383 @@
+"""The one path from texts to labels."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from rubriek import batching, frames, results
+from rubriek.errors import OptionError, TextTooLongError
+from rubriek.options import Options
+from rubriek.predictions import Prediction, Predictions
+from rubriek.scores import activate, pool
+from rubriek.statistics import Statistics
+from rubriek.tokens import HuggingFaceTokenizer, SpecialIds, Tokens
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from rubriek.batching import Sequences
+    from rubriek.engines import Engine, Precision
+    from rubriek.models.bundle import Bundle
+
+
+def load(
+    ref: str | Path,
+    *,
+    engine: str | None = None,
+    precision: Precision | None = None,
+    threads: int | None = None,
+    **options: Any,
+) -> Classifier:
+    """Load a classifier.
+
+    Parameters
+    ----------
+    ref : str or Path
+        ``"nl-news"`` (built in), the name of a model in the cache, or the path of a bundle, of a Hugging Face
+        folder or of a folder with an ONNX model.
+    engine : {"onnxruntime", "openvino"}, optional
+        What computes the logits. Default: ONNX Runtime.
+    precision : {"fp32", "bf16", "int8"}, optional
+        What it computes in. Default: the bundle's own; never a lower one unasked.
+    threads : int, optional
+        How many cores to use. Default: all that the affinity mask and the cgroup quota allow.
+    **options
+        Defaults for `Classifier.predict`; see `Options`.
+
+    Returns
+    -------
+    Classifier
+
+    Raises
+    ------
+    ModelNotFoundError
+        If there is no such model; the nearest names are listed.
+    ModelError
+        If it cannot be used.
+    EngineError
+        If the engine cannot run it in that precision.
+    OptionError
+        If an option has a value that cannot be used.
+
+    Examples
+    --------
+    >>> import rubriek
+    >>> classifier = rubriek.load("nl-news")
+    >>> classifier.predict("De Tweede Kamer stemt over het voorstel van het kabinet.").label
+    'Politiek'
+    """
+    from rubriek.engines import open_engine
+    from rubriek.hub import resolve
+
+    bundle = resolve(ref)
+    return Classifier(
+        bundle,
+        open_engine(bundle, engine=engine, precision=precision, threads=threads),
+        Options().replaced(options),
+    )
+
+
+class Classifier:
+    """A model, an engine, and the path from texts to labels between them.
+
+    Made by `load`. It may be used from several threads at once, and after a fork.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        The model on disk.
+    engine : Engine
+        What computes the logits.
+    options : Options
+        Defaults of every prediction.
+
+    Examples
+    --------
+    >>> import rubriek
+    >>> classifier = rubriek.load("nl-news", max_length=64)
+    >>> classifier.labels[:3]
+    ('Binnenland', 'Buitenland', 'Cultuur & Media')
+    """
+
+    def __init__(self, bundle: Bundle, engine: Engine, options: Options | None = None) -> None:
+        self.bundle = bundle
+        self.engine = engine
+        self.options = self._checked(options or Options())
+        special = SpecialIds(pad=bundle.pad_id, cls=bundle.cls_id, sep=bundle.sep_id)
+        self._tokenizer = HuggingFaceTokenizer(bundle.tokenizer_file, special, threads=engine.threads)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The model's labels, in its order."""
+        return self.bundle.labels
+
+    def __repr__(self) -> str:
+        engine = self.engine
+        return (
+            f"Classifier({self.bundle.name!r}, {len(self.labels)} labels, {engine.name}, {engine.precision}, "
+            f"{engine.threads} threads)"
+        )
+
+    @overload
+    def predict(self, data: str, **options: Any) -> Prediction: ...
+    @overload
+    def predict(
+        self, data: list[str | None] | list[str] | tuple[str | None, ...], **options: Any
+    ) -> Predictions: ...
+    @overload
+    def predict(
+        self, data: Any, *, text_column: str | Sequence[str] | None = None, prefix: str = "", **options: Any
+    ) -> Any: ...
+    def predict(
+        self, data: Any, *, text_column: str | Sequence[str] | None = None, prefix: str = "", **options: Any
+    ) -> Any:
+        """Classify one text, many, a column, or the texts of a frame.
+
+        Parameters
+        ----------
+        data : str, iterable of str, numpy array, column or frame
+            What to classify. ``None`` and NaN stand for "no text". Nothing in it is changed.
+        text_column : str or sequence of str, optional
+            Where the texts are in a frame; several columns are joined with a line break.
+        prefix : str, default ""
+            Put before the names of the result columns when they are attached to a frame.
+        **options
+            See `Options`; they override those given to `load`.
+
+        Returns
+        -------
+        Prediction
+            For one string.
+        Predictions
+            For a list, tuple, iterator or numpy array: a sequence of `Prediction`, and Arrow columns.
+        column or frame of the same library
+            For a column: a frame of the result columns (with pandas, under the same index). For a frame: the
+            same frame with the result columns added on the right.
+
+        Raises
+        ------
+        InputError, ColumnError
+            If no texts are found in the data, or a result column would overwrite one that is there.
+        OptionError
+            If an option has a value that cannot be used.
+        TextTooLongError
+            If ``overflow="error"`` and a text is too long.
+        EngineError
+            If the engine fails.
+
+        Examples
+        --------
+        >>> import rubriek
+        >>> classifier = rubriek.load("nl-news")
+        >>> classifier.predict(["Koning opent museum", None])["tokens"].to_pylist()
+        [5, None]
+        """
+        if isinstance(data, str):
+            return Prediction(**self.classify(frames.column([data]), **options).to_pylist()[0])
+        settled = self._settled(options)
+        texts = frames.read(data, text_column, prefix)
+        statistics = Statistics()
+        parts = [self._classify(chunk, settled, statistics) for chunk in texts.chunks]
+        result = pa.concat_tables([results.schema(self.bundle, settled).empty_table(), *parts])
+        return Predictions(result, statistics) if texts.attach is None else texts.attach(result)
+
+    def stream(
+        self, texts: Iterable[str | None], *, window: int = frames.ROWS_AT_ONCE, **options: Any
+    ) -> Iterator[Prediction]:
+        """Classify texts that come one after the other, without end if need be, in bounded memory.
+
+        Parameters
+        ----------
+        texts : iterable of str or None
+            The texts; read as far ahead as one window.
+        window : int, default 16384
+            How many texts are sorted by length and packed together. A smaller one answers sooner, a larger
+            one wastes less on padding.
+        **options
+            See `Options`.
+
+        Yields
+        ------
+        Prediction
+            One for each text, in their order.
+
+        Examples
+        --------
+        >>> import itertools, rubriek
+        >>> endless = itertools.repeat("Vuurwerk in Utrecht")
+        >>> answers = rubriek.load("nl-news").stream(endless, window=100)
+        >>> next(answers).truncated
+        False
+        """
+        settled = self._settled(options)
+        if not isinstance(window, int) or window < 1:
+            raise OptionError(
+                "The option 'window' is out of range.", expected="at least 1 text", found=repr(window)
+            )
+        return self._stream(texts, window, settled)
+
+    def _stream(self, texts: Iterable[str | None], window: int, options: Options) -> Iterator[Prediction]:
+        for chunk in frames.chunked(texts, window):
+            yield from Predictions(self._classify(chunk, options, Statistics()), Statistics())
+
+    def classify(
+        self, texts: pa.Array | pa.ChunkedArray, *, statistics: Statistics | None = None, **options: Any
+    ) -> pa.Table:
+        """Classify an Arrow column: the path that every other way of asking goes through.
+
+        Parameters
+        ----------
+        texts : pyarrow string array
+            The texts, null where there is none.
+        statistics : Statistics, optional
+            Counts and times are added to it, and its ``on_progress`` is called after every batch.
+        **options
+            See `Options`.
+
+        Returns
+        -------
+        pyarrow.Table
+            A row for each text, with the columns of `rubriek.results.schema`.
+
+        Examples
+        --------
+        >>> import pyarrow, rubriek
+        >>> table = rubriek.load("nl-news").classify(pyarrow.array(["Beurs sluit hoger"]))
+        >>> table.column_names
+        ['label', 'score', 'scores', 'tokens', 'truncated', 'windows', 'empty']
+        """
+        options_ = self._settled(options)
+        column = frames.strings(texts, "the column")
+        return self._classify(column, options_, Statistics() if statistics is None else statistics)
+
+    def _settled(self, options: dict[str, Any]) -> Options:
+        return self._checked(self.options.replaced(options)) if options else self.options
+
+    def _checked(self, options: Options) -> Options:
+        longest = (self.bundle.encoder or {}).get("max_positions", self.bundle.max_length)
+        if options.max_length is not None and options.max_length > longest:
+            raise OptionError(
+                f"The model {self.bundle.name!r} cannot read {options.max_length} pieces at once.",
+                expected=f"max_length of at most {longest}, the number of positions it has",
+                hint="overflow='windows' reads longer texts whole",
+            )
+        return options
+
+    def _classify(
+        self, texts: pa.Array | pa.ChunkedArray, options: Options, statistics: Statistics
+    ) -> pa.Table:
+        parts = [self._answer(window, options, statistics) for window in _windows(texts)]
+        return pa.concat_tables([results.schema(self.bundle, options).empty_table(), *parts])
+
+    def _answer(self, texts: pa.Array, options: Options, statistics: Statistics) -> pa.Table:
+        """Answer one window: each distinct text once, then every row with its text's answer."""
+        with statistics.timed("tokenize"):
+            encoded = texts.dictionary_encode()
+            distinct: list[str] = encoded.dictionary.to_pylist()
+            tokens = self._tokenizer.tokenize(distinct)
+        length = options.max_length or self.bundle.max_length
+        with statistics.timed("pack"):
+            counts = np.diff(tokens.offsets) + batching.SPECIAL_TOKENS
+            if options.overflow == "error":
+                _refuse_long(encoded, counts, length)
+            sequences = batching.cut(
+                tokens.offsets, max_length=length, overflow=options.overflow, stride=options.stride
+            )
+        logits = self._run(tokens, sequences, options, statistics)
+        with statistics.timed("results"):
+            window_scores = activate(logits, self.bundle.problem_type)
+            scores, windows = pool(window_scores, sequences.text, len(distinct))
+            answers = results.table(
+                self.bundle,
+                options,
+                scores=scores,
+                tokens=counts,
+                truncated=(counts > length) & (windows == 1),
+                windows=windows,
+                empty=np.fromiter((not text.strip() for text in distinct), bool, len(distinct)),
+                window_scores=window_scores,
+            )
+            answered = answers.take(encoded.indices)
+        self._count(answered, statistics, distinct=len(distinct))
+        return answered
+
+    def _run(
+        self, tokens: Tokens, sequences: Sequences, options: Options, statistics: Statistics
+    ) -> NDArray[np.float32]:
+        """Send every sequence through the engine, in batches, and bring the logits back into order."""
+        logits = np.zeros((len(sequences.text), len(self.labels)), dtype=np.float32)
+        budget = options.token_budget or self.engine.token_budget
+        lengths = sequences.lengths
+        plan = batching.plan(lengths, token_budget=budget, parallel=self.engine.parallel)
+        running: deque[tuple[NDArray[np.intp], Future[NDArray[np.float32]]]] = deque()
+
+        def collect() -> None:
+            batch, future = running.popleft()
+            with statistics.timed("engine"):
+                logits[batch] = future.result()
+            real = int(lengths[batch].sum())
+            statistics.batches += 1
+            statistics.windows += len(batch)
+            statistics.tokens += real
+            statistics.padding += len(batch) * int(lengths[batch].max()) - real
+            statistics.progressed()
+
+        with ThreadPoolExecutor(self.engine.parallel, "rubriek") as pool:
+            try:
+                for batch in plan:
+                    with statistics.timed("pack"):
+                        ids, mask = batching.assemble(tokens, sequences, batch)
+                        running.append((batch, pool.submit(self.engine.run, ids, mask)))
+                    if len(running) > self.engine.parallel:
+                        collect()
+                while running:
+                    collect()
+            finally:
+                for _, future in running:
+                    future.cancel()
+        return logits
+
+    def _count(self, answered: pa.Table, statistics: Statistics, *, distinct: int) -> None:
+        nulls = answered.column("tokens").null_count
+        statistics.documents += answered.num_rows
+        statistics.nulls += nulls
+        statistics.duplicates += answered.num_rows - nulls - distinct
+        statistics.empty += pc.sum(answered.column("empty")).as_py() or 0
+        statistics.truncated += pc.sum(answered.column("truncated")).as_py() or 0
+        statistics.labels.update(results.counted(answered.column("label")))
+        statistics.progressed()
+
+
+def _windows(texts: pa.Array | pa.ChunkedArray) -> Iterator[pa.Array]:
+    """Cut a column into windows of many texts and bounded memory, whatever its own chunks are."""
+    whole = texts if isinstance(texts, pa.ChunkedArray) else pa.chunked_array([texts])
+    for start in range(0, len(whole), frames.ROWS_AT_ONCE):
+        rows = pa.concat_arrays(whole.slice(start, frames.ROWS_AT_ONCE).chunks)
+        sizes = pc.binary_length(rows).fill_null(0).to_numpy(zero_copy_only=False)
+        filled = np.cumsum(sizes) // frames.CHARACTERS_AT_ONCE
+        bounds = [0, *(np.flatnonzero(np.diff(filled)) + 1).tolist(), len(rows)]
+        for first, last in pairwise(bounds):
+            yield rows.slice(first, last - first)
+
+
+def _refuse_long(encoded: pa.DictionaryArray, counts: NDArray[np.int64], length: int) -> None:
+    long = counts > length
+    if not long.any():
+        return
+    rows = encoded.indices.to_numpy(zero_copy_only=False)
+    row = next(row for row, text in enumerate(rows) if text == text and long[int(text)])
+    raise TextTooLongError(
+        f"{int(long.sum())} texts have more pieces than are read at once.",
+        expected=f"at most {length} pieces, special tokens included",
+        found=f"{int(counts[rows[row]])} in row {row}: {encoded.dictionary[int(rows[row])].as_py()!r:.50}...",
+        hint="overflow='truncate' cuts them and says so, overflow='windows' reads them whole",
+    )
