@@ -1,0 +1,7 @@
+"""Models on disk: bundles, and the importers that make them."""
+
+from __future__ import annotations
+
+from rubriek.models.bundle import Agreement, Bundle, ProblemType
+
+__all__ = ["Agreement", "Bundle", "ProblemType"]

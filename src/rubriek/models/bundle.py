@@ -1,0 +1,347 @@
+"""The bundle: a model on disk, as rubriek runs it.
+
+A folder with ``model.onnx`` (and ``model.onnx.data`` where the weights are too large for one file),
+``tokenizer.json`` and ``rubriek.json``, which holds all that is needed to read the logits.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal, TypeAlias, get_args
+
+from rubriek.engines import PRECISIONS, Precision
+from rubriek.errors import BundleError, ModelNotFoundError
+from rubriek.models import checks
+from rubriek.models.checks import Fields
+
+ProblemType: TypeAlias = Literal["single_label_classification", "multi_label_classification", "regression"]
+PROBLEM_TYPES: tuple[ProblemType, ...] = get_args(ProblemType)
+
+RECORD = "rubriek.json"
+MODEL = "model.onnx"
+MODEL_DATA = "model.onnx.data"
+TOKENIZER = "tokenizer.json"
+FORMAT_VERSION = 1
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+MOST_LABELS = 100_000
+ENCODER_FIELDS = ("hidden_size", "layers", "heads", "intermediate_size", "vocab_size", "max_positions")
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How often a model gives the labels that another gives, on the same texts.
+
+    Attributes
+    ----------
+    documents : int
+        How many texts were compared.
+    agreement : float
+        Share of them with equal labels, 0 to 1.
+    largest_score_difference : float
+        Largest difference between two scores of the same label and text.
+    sample : str
+        What the texts were.
+    """
+
+    documents: int
+    agreement: float
+    largest_score_difference: float
+    sample: str = "unnamed"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A model on disk.
+
+    Attributes
+    ----------
+    folder : Path
+        Where it lies.
+    name : str
+        Its name: letters, digits, ``.``, ``_`` and ``-``.
+    labels : tuple of str
+        The labels, in the order of the logits.
+    problem_type : str
+        ``"single_label_classification"``, ``"multi_label_classification"`` or ``"regression"``.
+    max_length : int
+        Most pieces that the model sees at once, special tokens included.
+    precision : {"fp32", "bf16", "int8"}
+        What model.onnx computes in.
+    pad_id, unk_id, cls_id, sep_id : int
+        Ids of the special tokens.
+    threshold : float or tuple of float, default 0.5
+        Multi-label models: the score from which a label counts, for all labels or for each.
+    encoder : dict of str to int, optional
+        ``hidden_size``, ``layers``, ``heads``, ``intermediate_size``, ``vocab_size``, ``max_positions``; None
+        where a foreign ONNX file does not tell.
+    source : dict
+        Where it came from: ``format``, ``path`` or ``name``, ``checksums`` of what was imported, ...
+    agreement : Agreement, optional
+        Of a lower precision with fp32.
+    checksums : dict of str to str
+        SHA-256 of model.onnx, model.onnx.data and tokenizer.json. Cards and notices may be edited.
+    sizes : dict of str to int
+        Bytes of the same files.
+
+    Examples
+    --------
+    >>> Bundle.open("no-such-folder")
+    Traceback (most recent call last):
+    ...
+    rubriek.errors.ModelNotFoundError: There is no bundle at no-such-folder.
+      expected: a folder with rubriek.json
+    """
+
+    folder: Path
+    name: str
+    labels: tuple[str, ...]
+    problem_type: ProblemType
+    max_length: int
+    precision: Precision
+    pad_id: int
+    unk_id: int
+    cls_id: int
+    sep_id: int
+    threshold: float | tuple[float, ...] = 0.5
+    encoder: dict[str, int] | None = None
+    source: dict[str, Any] = field(default_factory=dict)
+    agreement: Agreement | None = None
+    checksums: dict[str, str] = field(default_factory=dict)
+    sizes: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def model_file(self) -> Path:
+        """The ONNX graph."""
+        return self.folder / MODEL
+
+    @property
+    def tokenizer_file(self) -> Path:
+        """The tokenizer, in the format of the ``tokenizers`` library."""
+        return self.folder / TOKENIZER
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk, rubriek.json left out."""
+        return sum(self.sizes.values())
+
+    @classmethod
+    def open(cls, folder: Path | str, *, verify: bool = False) -> Bundle:
+        """Read a bundle's record and check it.
+
+        Parameters
+        ----------
+        folder : path
+            The bundle.
+        verify : bool, default False
+            Compute the checksums of all files too, not only their sizes.
+
+        Returns
+        -------
+        Bundle
+
+        Raises
+        ------
+        ModelNotFoundError
+            If there is no such folder.
+        BundleError
+            If it is incomplete, contradicts itself, or is not what was written.
+        """
+        folder = Path(folder)
+        if not folder.is_dir():
+            raise ModelNotFoundError(f"There is no bundle at {folder}.", expected=f"a folder with {RECORD}")
+        if not (folder / RECORD).is_file():
+            raise BundleError(
+                f"{folder} is not a bundle.",
+                expected=f"a file {RECORD}",
+                found=listing(folder),
+                hint="import the model first: rubriek models import FOLDER",
+            )
+        bundle = parse_record(folder, checks.read_object(folder / RECORD, error=BundleError))
+        bundle._check_sizes()
+        if verify:
+            bundle.verify()
+        return bundle
+
+    def _check_sizes(self) -> None:
+        for name, expected in self.sizes.items():
+            file = self.folder / name
+            if not file.is_file():
+                raise BundleError(
+                    f"The bundle {self.folder} is incomplete.",
+                    expected=f"a file {name}",
+                    found=listing(self.folder),
+                    hint=AGAIN,
+                )
+            if file.stat().st_size != expected:
+                raise BundleError(
+                    f"{file} is not the file that was written.",
+                    expected=f"{expected:,} bytes",
+                    found=f"{file.stat().st_size:,} bytes",
+                    hint=AGAIN,
+                )
+
+    def verify(self) -> None:
+        """Compare every file with its checksum.
+
+        Raises
+        ------
+        BundleError
+            If one differs.
+        """
+        self._check_sizes()
+        for name, expected in self.checksums.items():
+            found = checks.sha256(self.folder / name)
+            if found != expected:
+                raise BundleError(
+                    f"{self.folder / name} is not the file that was written.",
+                    expected=f"SHA-256 {expected}",
+                    found=f"SHA-256 {found}",
+                    hint=AGAIN,
+                )
+
+    def seal(self) -> Bundle:
+        """Write rubriek.json, with the checksums of the files that lie in the folder now.
+
+        Returns
+        -------
+        Bundle
+            The bundle with its checksums.
+
+        Raises
+        ------
+        BundleError
+            If it could not be opened again: a field out of range, a file missing.
+        """
+        names = {name: self.folder / name for name in (MODEL, MODEL_DATA, TOKENIZER)}
+        names = {name: path for name, path in names.items() if path.is_file()}
+        sealed = replace(
+            self,
+            checksums={name: checks.sha256(path) for name, path in names.items()},
+            sizes={name: path.stat().st_size for name, path in names.items()},
+        )
+        text = json.dumps(_record(sealed), ensure_ascii=False, indent=2, allow_nan=False)
+        parse_record(self.folder, Fields(json.loads(text), RECORD, BundleError))
+        (self.folder / RECORD).write_text(text + "\n", encoding="utf-8")
+        return sealed
+
+
+AGAIN = "copy or import the model again"
+
+
+def listing(folder: Path, *, most: int = 12) -> str:
+    """Name what lies in a folder, for an error message."""
+    names = sorted(path.name for path in folder.iterdir())
+    return (
+        ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "") or "nothing"
+    )
+
+
+def _record(bundle: Bundle) -> dict[str, Any]:
+    return {
+        "format": "rubriek bundle",
+        "format_version": FORMAT_VERSION,
+        "name": bundle.name,
+        "labels": list(bundle.labels),
+        "problem_type": bundle.problem_type,
+        "threshold": list(bundle.threshold) if isinstance(bundle.threshold, tuple) else bundle.threshold,
+        "max_length": bundle.max_length,
+        "precision": bundle.precision,
+        "special_ids": {kind: getattr(bundle, f"{kind}_id") for kind in ("pad", "unk", "cls", "sep")},
+        "encoder": bundle.encoder,
+        "agreement": None if bundle.agreement is None else asdict(bundle.agreement),
+        "source": bundle.source,
+        "files": {
+            name: {"bytes": bundle.sizes[name], "sha256": digest} for name, digest in bundle.checksums.items()
+        },
+    }
+
+
+def parse_record(folder: Path, record: Fields) -> Bundle:
+    """Make a bundle of what rubriek.json says, every field checked.
+
+    Raises
+    ------
+    BundleError
+        If a field is missing, of the wrong type, out of range, or contradicts another.
+    """
+    version = record.integer("format_version", least=1)
+    if version > FORMAT_VERSION:
+        raise record.wrong(
+            "format_version", f"at most {FORMAT_VERSION}", hint="a newer rubriek reads this bundle"
+        )
+    name = record.text("name", most=100)
+    if not NAME.fullmatch(name):
+        raise record.wrong("name", "letters, digits, '.', '_' and '-'")
+    labels = record.texts("labels", most=MOST_LABELS)
+    if not labels or len(set(labels)) != len(labels) or "" in labels:
+        raise record.wrong("labels", "at least one label, none empty, none twice")
+    problem_type = record.text("problem_type", choices=PROBLEM_TYPES)
+    if problem_type == "single_label_classification" and len(labels) == 1:
+        raise record.wrong("labels", "two labels or more, since the model chooses one")
+    encoder = _encoder(record)
+    ids = record.fields("special_ids")
+    most_id = encoder["vocab_size"] - 1 if encoder else 2**31 - 1
+    files = _files(record)
+    return Bundle(
+        folder=folder,
+        name=name,
+        labels=labels,
+        problem_type=problem_type,  # type: ignore[arg-type]  # one of the choices
+        max_length=record.integer(
+            "max_length", least=3, most=encoder["max_positions"] if encoder else 1_000_000
+        ),
+        precision=record.text("precision", choices=PRECISIONS),  # type: ignore[arg-type]
+        pad_id=ids.integer("pad", least=0, most=most_id),
+        unk_id=ids.integer("unk", least=0, most=most_id),
+        cls_id=ids.integer("cls", least=0, most=most_id),
+        sep_id=ids.integer("sep", least=0, most=most_id),
+        threshold=_threshold(record, len(labels)),
+        encoder=encoder,
+        source=record.fields("source").values,
+        agreement=_agreement(record),
+        checksums={name: file.text("sha256", most=64) for name, file in files.items()},
+        sizes={name: file.integer("bytes", least=0, most=2**50) for name, file in files.items()},
+    )
+
+
+def _threshold(record: Fields, labels: int) -> float | tuple[float, ...]:
+    value = record.values.get("threshold")
+    if not isinstance(value, list):
+        return record.number("threshold", least=0, most=1)
+    if len(value) != labels or not all(checks.is_number(item, 0, 1) for item in value):
+        raise record.wrong("threshold", f"a number from 0 to 1, or a list of {labels} of them")
+    return tuple(float(item) for item in value)
+
+
+def _encoder(record: Fields) -> dict[str, int] | None:
+    if "encoder" not in record:
+        return None
+    fields = record.fields("encoder")
+    return {name: fields.integer(name, least=1) for name in ENCODER_FIELDS}
+
+
+def _agreement(record: Fields) -> Agreement | None:
+    if "agreement" not in record:
+        return None
+    fields = record.fields("agreement")
+    return Agreement(
+        documents=fields.integer("documents", least=1, most=2**53),
+        agreement=fields.number("agreement", least=0, most=1),
+        largest_score_difference=fields.number("largest_score_difference", least=0, most=1e30),
+        sample=fields.text("sample"),
+    )
+
+
+def _files(record: Fields) -> dict[str, Fields]:
+    files = record.fields("files")
+    for name in (MODEL, TOKENIZER):
+        files.fields(name)
+    if unknown := set(files.values) - {MODEL, MODEL_DATA, TOKENIZER}:
+        raise record.wrong(
+            "files", f"{MODEL}, {MODEL_DATA} and {TOKENIZER}, not {checks.shown(min(unknown))}"
+        )
+    return {name: files.fields(name) for name in files.values}

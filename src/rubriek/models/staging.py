@@ -1,0 +1,107 @@
+"""Folders that appear whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from rubriek.errors import ModelError
+
+
+def refuse_existing(target: Path, *, overwrite: bool = False) -> None:
+    """Raise `ModelError` if there is something at ``target`` already.
+
+    ``overwrite`` allows a bundle or an empty folder to be replaced, and nothing else: a mistyped target must
+    not cost anybody a folder of other things.
+    """
+    if not target.exists() and not target.is_symlink():
+        return
+    if not overwrite:
+        raise ModelError(
+            f"There is something at {target} already.",
+            expected="a path where nothing is yet",
+            hint="choose another target, or ask for it to be overwritten",
+        )
+    replaceable = target.is_dir() and not target.is_symlink()
+    if not replaceable or not ((target / "rubriek.json").is_file() or not any(target.iterdir())):
+        raise ModelError(
+            f"{target} is not a bundle, so it is not overwritten.",
+            expected="a folder with rubriek.json, or an empty one",
+            hint="choose another target, or remove it yourself",
+        )
+
+
+@contextlib.contextmanager
+def staged(target: Path, *, overwrite: bool = False) -> Iterator[Path]:
+    """Give a temporary folder beside ``target`` that becomes ``target`` when the block ends without an error.
+
+    Everything is on the disk before the rename, so that whatever happens there is the old folder, or none, or
+    the whole new one. After an error the temporary folder is removed.
+
+    Parameters
+    ----------
+    target : Path
+        The folder to make; its parents are made too.
+    overwrite : bool, default False
+        Replace a bundle that is there.
+
+    Yields
+    ------
+    Path
+        The folder to write into.
+
+    Raises
+    ------
+    ModelError
+        If there is something at ``target`` that may not be replaced, or nothing can be written there.
+    """
+    target = target.absolute()
+    refuse_existing(target, overwrite=overwrite)
+    try:
+        folder = target.parent / f".{target.name}.{secrets.token_hex(8)}.partial"
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise ModelError(f"{target} cannot be made.", found=error.strerror or str(error)) from error
+    try:
+        yield folder
+        _sync(folder)
+        _put(folder, target, overwrite=overwrite)
+    except OSError as error:
+        raise ModelError(f"{target} cannot be written.", found=error.strerror or str(error)) from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)  # gone already when all went well
+
+
+def _put(folder: Path, target: Path, *, overwrite: bool) -> None:
+    refuse_existing(target, overwrite=overwrite)  # somebody else may have been quicker
+    if target.exists():
+        aside = folder.with_suffix(".replaced")
+        target.rename(aside)
+        try:
+            folder.rename(target)
+        except OSError:
+            aside.rename(target)
+            raise
+        shutil.rmtree(aside, ignore_errors=True)
+    else:
+        folder.rename(target)
+    _sync_one(target.parent)
+
+
+def _sync(folder: Path) -> None:
+    for path in [*folder.rglob("*"), folder]:
+        _sync_one(path)
+
+
+def _sync_one(path: Path) -> None:
+    if os.name == "nt" and path.is_dir():
+        return  # Windows opens no folders, and syncs only what is open for writing
+    descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
