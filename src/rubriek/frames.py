@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from itertools import islice
 from typing import Any
 
@@ -302,20 +303,12 @@ def _pandas_strings(series: Any) -> pa.ChunkedArray:
 
 
 def _joined(columns: Sequence[pa.ChunkedArray]) -> pa.ChunkedArray:
-    if len(columns) == 1:
-        return columns[0]
-    return pc.if_else(
-        _all(pc.is_null, columns),
-        pa.scalar(None, pa.large_string()),
-        pc.binary_join_element_wise(*columns, pa.scalar("\n", pa.large_string()), null_handling="skip"),
-    )
+    return reduce(_join, columns)
 
 
-def _all(test: Callable[[Any], Any], columns: Sequence[pa.ChunkedArray]) -> pa.ChunkedArray:
-    answer = test(columns[0])
-    for other in columns[1:]:
-        answer = pc.and_(answer, test(other))
-    return answer
+def _join(left: pa.ChunkedArray, right: pa.ChunkedArray) -> pa.ChunkedArray:
+    both = pc.binary_join_element_wise(left, right, pa.scalar("\n", pa.large_string()))
+    return pc.coalesce(both, left, right)
 
 
 def _renamed(result: pa.Table, taken: Sequence[str], prefix: str) -> pa.Table:

@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rubriek import frames
+from rubriek.errors import ColumnError, InputError
+
+TEXTS = ["een", None, "", "vier"]
+
+
+class Capsule:
+    """A frame of a library that nobody knows: only its Arrow stream is to be had."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self._table = table
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        return self._table.__arrow_c_stream__(requested_schema)
+
+
+FRAMES = {
+    "pandas": lambda columns: pd.DataFrame(columns),
+    "pandas-object": lambda columns: pd.DataFrame(columns, dtype=object),
+    "pandas-arrow": lambda columns: pa.table(columns).to_pandas(types_mapper=pd.ArrowDtype),
+    "polars": lambda columns: pl.DataFrame(columns),
+    "arrow": lambda columns: pa.table(columns),
+    "record batch": lambda columns: pa.RecordBatch.from_pydict(columns),
+    "capsule": lambda columns: Capsule(pa.table(columns)),
+}
+COLUMNS = {
+    "pandas": lambda values: pd.Series(values, name="text"),
+    "pandas-object": lambda values: pd.Series(values, dtype=object),
+    "pandas-category": lambda values: pd.Series(values, dtype="category"),
+    "polars": lambda values: pl.Series("text", values),
+    "polars-category": lambda values: pl.Series("text", values, dtype=pl.Categorical),
+    "arrow": lambda values: pa.array(values),
+    "arrow-large": lambda values: pa.array(values, pa.large_string()),
+    "arrow-view": lambda values: pa.array(values, pa.string_view()),
+    "arrow-dictionary": lambda values: pa.array(values).dictionary_encode(),
+    "arrow-chunked": lambda values: pa.chunked_array([values[:1], values[1:]], pa.string()),
+}
+
+
+def lengths(texts: frames.Texts) -> pa.Table:
+    """Stand in for a classifier: the length of each text, null for null."""
+    values = [None if text is None else len(text) for chunk in texts.chunks for text in chunk.to_pylist()]
+    labels = [None if value is None else str(value) for value in values]
+    return pa.table({"label": pa.array(labels, pa.string()), "tokens": pa.array(values, pa.int32())})
+
+
+def to_rows(frame) -> list[dict]:
+    if isinstance(frame, pd.DataFrame):
+        frame = pa.Table.from_pandas(frame, preserve_index=False)
+    if isinstance(frame, pl.DataFrame):
+        return frame.to_dicts()
+    return frame.to_pylist()
+
+
+@pytest.mark.parametrize("make", FRAMES.values(), ids=FRAMES)
+def test_a_frame_comes_back_with_columns_added_and_itself_unchanged(make):
+    columns = {"id": [1, 2, 3, 4], "text": TEXTS}
+    frame = make(columns)
+    texts = frames.read(frame, "text", "my_")
+    result = texts.attach(lengths(texts))
+    assert type(result) is (pa.Table if isinstance(frame, Capsule) else type(frame))
+    assert to_rows(result) == [
+        {"id": 1, "text": "een", "my_label": "3", "my_tokens": 3},
+        {"id": 2, "text": None, "my_label": None, "my_tokens": None},
+        {"id": 3, "text": "", "my_label": "0", "my_tokens": 0},
+        {"id": 4, "text": "vier", "my_label": "4", "my_tokens": 4},
+    ]
+    if not isinstance(frame, Capsule):
+        assert to_rows(frame) == to_rows(make(columns))
+
+
+@pytest.mark.parametrize("make", COLUMNS.values(), ids=COLUMNS)
+def test_a_column_comes_back_as_a_frame_of_results(make):
+    column = make(TEXTS)
+    texts = frames.read(column, None, "")
+    result = texts.attach(lengths(texts))
+    kinds = {pd.Series: pd.DataFrame, pl.Series: pl.DataFrame}
+    assert type(result) is kinds.get(type(column), pa.Table)
+    assert [row["tokens"] for row in to_rows(result)] == [3, None, 0, 4]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [TEXTS, tuple(TEXTS), iter(TEXTS), (text for text in TEXTS), np.array(TEXTS, dtype=object)],
+    ids=["list", "tuple", "iterator", "generator", "numpy"],
+)
+def test_plain_values_need_no_way_back(data):
+    texts = frames.read(data, None, "")
+    assert texts.attach is None
+    assert lengths(texts)["tokens"].to_pylist() == [3, None, 0, 4]
+
+
+def test_numpy_strings():
+    texts = frames.read(np.array(["een", "vier"]), None, "")
+    assert lengths(texts)["tokens"].to_pylist() == [3, 4]
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), np.nan, pd.NA, pd.NaT], ids=repr)
+def test_everything_that_means_missing_is_null(missing):
+    assert frames.column(["een", missing]).to_pylist() == ["een", None]
+
+
+def test_pandas_keeps_an_index_with_repeated_values_and_odd_column_names():
+    frame = pd.DataFrame({0: ["een", "vier"], ("a", 1): [1.5, 2.5], "text": ["x", "yy"]}, index=["i", "i"])
+    texts = frames.read(frame, "text", "")
+    result = texts.attach(lengths(texts))
+    assert result.index.tolist() == ["i", "i"]
+    assert result.columns.tolist() == [0, ("a", 1), "text", "label", "tokens"]
+    assert result["tokens"].tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("make", FRAMES.values(), ids=FRAMES)
+def test_several_columns_are_joined_and_nulls_left_out(make):
+    frame = make({"title": ["A", None, "C", None], "text": ["b", "b", None, None]})
+    texts = frames.read(frame, ["title", "text"], "")
+    joined = [text for chunk in texts.chunks for text in chunk.to_pylist()]
+    assert joined == ["A\nb", "b", "C", None]
+
+
+@pytest.mark.parametrize("make", FRAMES.values(), ids=FRAMES)
+@pytest.mark.parametrize(
+    ("text_column", "message"),
+    [("body", "There is no column 'body'"), (None, "Which column"), ("id", "text|strings|type")],
+)
+def test_a_column_that_does_not_serve_is_named(make, text_column, message):
+    frame = make({"id": [1, 2], "text": ["a", "b"]})
+    with pytest.raises((ColumnError, InputError), match=message):
+        lengths(frames.read(frame, text_column, ""))
+
+
+@pytest.mark.parametrize("make", FRAMES.values(), ids=FRAMES)
+def test_nothing_is_overwritten(make):
+    frame = make({"label": ["a"], "text": ["b"]})
+    texts = frames.read(frame, "text", "")
+    with pytest.raises(ColumnError, match="prefix="):
+        texts.attach(lengths(texts))
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (7, "found: +builtins.int"),
+        (b"bytes", "found: +builtins.bytes"),
+        ({"a": "b"}, r"list\(texts.values\(\)\)"),
+        (np.zeros((2, 2), dtype=object), r"shape \(2, 2\)"),
+        (np.zeros(2), "dtype float64"),
+        (pl.DataFrame({"text": ["a"]}).lazy(), "collect"),
+        (pa.array([1, 2]), "type int64"),
+        (["a", 3], "Row 1 is not a text"),
+        (["a", b"\xff"], "Row 1 is not a text"),
+        (["a", "\ud800"], "Row 1 holds half a surrogate pair"),
+        (pd.Series(["a", 3], dtype=object), "Row 1 is not a text"),
+    ],
+)
+def test_data_without_texts_is_refused_by_name(data, message):
+    with pytest.raises((InputError, ColumnError), match=message):
+        lengths(frames.read(data, None, ""))
+
+
+def test_a_text_column_for_data_that_has_none_is_refused():
+    with pytest.raises(InputError, match="no named columns"):
+        frames.read(["a"], "text", "")
+
+
+@given(st.lists(st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=5)), st.integers(1, 7))
+def test_chunks_keep_every_text_in_order(texts, rows):
+    chunks = list(frames.chunked(iter(texts), rows))
+    assert [text for chunk in chunks for text in chunk.to_pylist()] == texts
+    assert all(1 <= len(chunk) <= rows for chunk in chunks)
+
+
+def test_a_chunk_closes_early_on_long_texts(monkeypatch):
+    monkeypatch.setattr(frames, "CHARACTERS_AT_ONCE", 10)
+    assert [len(chunk) for chunk in frames.chunked(["x" * 6] * 5)] == [2, 2, 1]
