@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from rubriek import tokens
+from rubriek.errors import TokenizerError
+from rubriek.tokens import HuggingFaceTokenizer, SpecialIds
+
+shared_model = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+any_text = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+
+
+@pytest.fixture(scope="module")
+def make(tiny_a):
+    special = SpecialIds(tiny_a.pad_id, tiny_a.cls_id, tiny_a.sep_id)
+    return lambda threads: HuggingFaceTokenizer(tiny_a.tokenizer_file, special, threads=threads)
+
+
+def pieces(found: tokens.Tokens) -> list[list[int]]:
+    bounds = zip(found.offsets[:-1], found.offsets[1:], strict=True)
+    return [found.ids[start:stop].tolist() for start, stop in bounds]
+
+
+@shared_model
+@given(st.lists(any_text, max_size=12))
+def test_many_texts_give_what_each_gives_alone_on_any_number_of_threads(make, texts):
+    together = pieces(make(10_000).tokenize(texts))
+    assert together == pieces(make(1).tokenize(texts))
+    assert together == [pieces(make(1).tokenize([text]))[0] for text in texts]
+
+
+def test_long_lists_are_tokenised_in_parts(make, monkeypatch):
+    texts = ["koning beurs"] * 10 + [""] * 3
+    whole = pieces(make(1).tokenize(texts))
+    monkeypatch.setattr(tokens, "CHARACTERS_AT_ONCE", 25)
+    assert pieces(make(1).tokenize(texts)) == whole
+
+
+def test_nothing_is_cut(make):
+    (found,) = pieces(make(1).tokenize(["koning " * 5000]))
+    assert len(found) >= 5000
+
+
+def test_a_broken_tokenizer_is_named(tmp_path):
+    broken = tmp_path / "tokenizer.json"
+    broken.write_text("{}")
+    with pytest.raises(TokenizerError, match=r"tokenizer\.json"):
+        HuggingFaceTokenizer(broken, SpecialIds(0, 2, 3), threads=1)
