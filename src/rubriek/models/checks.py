@@ -34,7 +34,7 @@ def read_object(file: Path, *, error: type[ModelError], limit: int = JSON_LIMIT)
 
 
 def parse_object(data: bytes, where: str, error: type[ModelError]) -> dict[str, Any]:
-    """Parse a JSON object in UTF-8; a key that stands twice is refused, since readers differ on which counts."""
+    """Parse a JSON object in UTF-8; a key that stands twice is refused, since readers differ on it."""
     try:
         value = json.loads(data.decode("utf-8"), object_pairs_hook=_unique)
     except (ValueError, RecursionError) as cause:
