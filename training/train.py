@@ -1,0 +1,188 @@
+"""Train nl-news: one command from the encoder and the invented items to a Hugging Face folder.
+
+    python training/train.py --encoder DIR --out DIR [--validation DIR]
+
+Probe on mean-pooled features, fine-tuning of the whole network from there with several seeds, the
+average of their weights; every stage is measured when --validation names the folder with
+nu-articles.jsonl and nu-headlines.jsonl (used for measuring only).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+from transformers import BertForSequenceClassification
+
+from architecture import fit_probe, start_model
+from finetune import EncodedItem, Recipe, encode_items, features, finetune, predict
+from metrics import report
+from newsdata import LABELS, MAX_PIECES, Item, encode, join, load_tokenizer, read_items
+
+HERE = Path(__file__).parent
+PROBE_C = 0.01
+"""Inverse regularisation strength of the probe; stronger than usual, the items are invented."""
+
+
+class Log:
+    """Print with the time, and keep the lines beside the checkpoints."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __call__(self, line: str) -> None:
+        stamped = f"{time.strftime('%H:%M:%S')} {line}"
+        print(stamped, flush=True)
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(stamped + "\n")
+
+
+class Validation:
+    """Real articles and headlines: measured after every stage, never trained on."""
+
+    def __init__(self, folder: Path | None, examples: Path, tokenizer: Tokenizer) -> None:
+        self.sets: dict[str, tuple[list[list[int]], list[int]]] = {}
+        if folder:
+            articles = read_items([folder / "nu-articles.jsonl"])
+            headlines = read_items([folder / "nu-headlines.jsonl"])
+            self._add("articles", tokenizer, articles, [join(i.title, i.text) for i in articles])
+            self._add("article titles", tokenizer, articles, [i.title for i in articles])
+            self._add("headlines", tokenizer, headlines, [i.title for i in headlines])
+        if examples.is_file():
+            items = read_items([examples])
+            self._add("invented examples", tokenizer, items, [join(i.title, i.text) for i in items])
+
+    def _add(self, name: str, tokenizer: Tokenizer, items: list[Item], texts: list[str]) -> None:
+        self.sets[name] = (encode(tokenizer, texts), [item.label for item in items])
+
+    def measure(self, model: BertForSequenceClassification) -> dict[str, Any]:
+        return {
+            name: report(predict(model, rows), truth, LABELS)
+            for name, (rows, truth) in self.sets.items()
+        }
+
+
+def short(numbers: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {found['accuracy']:.3f}" for name, found in numbers.items())
+
+
+def save(model: BertForSequenceClassification, encoder: Path, out: Path) -> None:
+    """Write a Hugging Face folder; it appears under its name only when it is complete."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent) as temporary:
+        folder = Path(temporary) / out.name
+        model.save_pretrained(folder)
+        shutil.copyfile(encoder / "vocab.txt", folder / "vocab.txt")
+        load_tokenizer(encoder / "tokenizer.json", None).save(str(folder / "tokenizer.json"))
+        settings = json.loads((encoder / "tokenizer_config.json").read_text(encoding="utf-8"))
+        settings["model_max_length"] = MAX_PIECES
+        text = json.dumps(settings, indent=2, ensure_ascii=False) + "\n"
+        (folder / "tokenizer_config.json").write_text(text, encoding="utf-8")
+        if out.exists():
+            shutil.rmtree(out)
+        folder.rename(out)
+
+
+def average(states: list[dict[str, torch.Tensor]], weights: list[float]) -> dict[str, torch.Tensor]:
+    """Weighted average of weights, key by key."""
+    return {
+        key: sum(w * state[key] for w, state in zip(weights, states, strict=True))
+        if states[0][key].is_floating_point()
+        else states[0][key]
+        for key in states[0]
+    }
+
+
+def probe(
+    encoder: Path, items: list[Item], tokenizer: Tokenizer, log: Log
+) -> BertForSequenceClassification:
+    model = start_model(encoder)
+    rows = encode(tokenizer, [join(i.title, i.text) for i in items] + [i.title for i in items])
+    truth = np.array([item.label for item in items] * 2)
+    accuracy = fit_probe(model, features(model, rows), truth, PROBE_C)
+    log(f"probe: accuracy on its own training texts {accuracy:.3f}")
+    return model
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    shared = Path(os.environ.get("RUBRIEK_SHARED", HERE.parents[1] / "shared"))
+    parser.add_argument(
+        "--encoder",
+        type=Path,
+        default=shared / "models" / "dutch-encoder",
+        help="folder of the encoder (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--data",
+        type=Path,
+        nargs="+",
+        default=[HERE.parent / "data" / f for f in ("nieuws-train.jsonl", "nieuws-train-2.jsonl")],
+        help="JSONL files to train on (default: the two in data/)",
+    )
+    parser.add_argument("--validation", type=Path, help="folder of the validation files")
+    parser.add_argument("--out", type=Path, required=True, help="folder to write the model to")
+    parser.add_argument(
+        "--work", type=Path, help="folder for logs and checkpoints of the seeds (default: OUT.work)"
+    )
+    parser.add_argument(
+        "--seeds", type=int, nargs="+", default=[1, 2, 3], help="one run each (default: 1 2 3)"
+    )
+    parser.add_argument("--epochs", type=int, default=Recipe.epochs, help="default: %(default)s")
+    parser.add_argument("--threads", type=int, default=2, help="default: %(default)s")
+    arguments = parser.parse_args()
+
+    work = arguments.work or arguments.out.with_name(arguments.out.name + ".work")
+    work.mkdir(parents=True, exist_ok=True)
+    log = Log(work / "train.log")
+    torch.set_num_threads(arguments.threads)
+    recipe = Recipe(epochs=arguments.epochs, threads=arguments.threads)
+    log(f"seeds {arguments.seeds}, {recipe}")
+
+    tokenizer = load_tokenizer(arguments.encoder / "tokenizer.json")
+    items = read_items(arguments.data)
+    validation = Validation(
+        arguments.validation, shared / "data" / "nieuws-examples.jsonl", tokenizer
+    )
+    measured: dict[str, Any] = {"recipe": vars(recipe), "seeds": {}}
+
+    model = probe(arguments.encoder, items, tokenizer, log)
+    measured["probe"] = validation.measure(model)
+    log(f"probe: {short(measured['probe'])}")
+    save(model, arguments.encoder, work / "probe")
+
+    encoded: list[EncodedItem] = encode_items(
+        load_tokenizer(arguments.encoder / "tokenizer.json", None), items
+    )
+    specials = tuple(tokenizer.token_to_id(name) for name in ("[CLS]", "[SEP]", "[MASK]"))
+    states = []
+    for seed in arguments.seeds:
+        run = BertForSequenceClassification.from_pretrained(work / "probe", local_files_only=True)
+        finetune(run, encoded, recipe, seed, specials, log=log)
+        measured["seeds"][seed] = validation.measure(run)
+        log(f"seed {seed}: {short(measured['seeds'][seed])}")
+        states.append(run.state_dict())
+
+    model.load_state_dict(average(states, [1 / len(states)] * len(states)))
+    measured["average"] = validation.measure(model)
+    log(f"average of the seeds: {short(measured['average'])}")
+    save(model, arguments.encoder, arguments.out)
+    (work / "measured.json").write_text(
+        json.dumps(measured, ensure_ascii=False, indent=1), encoding="utf-8"
+    )
+    log(f"written: {arguments.out}")
+
+
+if __name__ == "__main__":
+    main()
