@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from rubriek.models.bundle import Agreement, Bundle, ProblemType
+from rubriek.models.importing import import_model
 
-__all__ = ["Agreement", "Bundle", "ProblemType"]
+__all__ = ["Agreement", "Bundle", "ProblemType", "import_model"]

@@ -1,0 +1,126 @@
+"""Imports a model of another format into a bundle."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from rubriek import settings
+from rubriek.errors import ModelError, ModelNotFoundError, OptionError
+from rubriek.models.bundle import NAME, RECORD, Bundle, listing
+from rubriek.models.config_file import CONFIG
+from rubriek.models.huggingface import import_huggingface
+from rubriek.models.onnx_folder import find_onnx, import_onnx
+from rubriek.models.staging import refuse_existing
+from rubriek.models.weights import has_weights
+
+
+def import_model(
+    source: Path | str,
+    target: Path | str | None = None,
+    *,
+    name: str | None = None,
+    max_length: int | None = None,
+    labels: Sequence[str] | None = None,
+    overwrite: bool = False,
+) -> Bundle:
+    """Import a model into a bundle.
+
+    Parameters
+    ----------
+    source : path
+        A Hugging Face folder (config.json, model.safetensors or pytorch_model.bin, tokenizer.json or
+        vocab.txt) of a ``BertForSequenceClassification``, or a folder with model.onnx or onnx/model.onnx, a
+        tokenizer, and config.json or labels.txt. Where a folder has both kinds of weights, those of Hugging
+        Face are used.
+    target : path, optional
+        The bundle to write. Default: the name, in the cache, where `rubriek.load` finds it.
+    name : str, optional
+        The bundle's name: letters, digits, ``.``, ``_`` and ``-``. Default: the target's or the source's.
+    max_length : int, optional
+        Most pieces that the model is to see at once, special tokens included. Default: what the tokenizer's
+        configuration and the model's positions allow.
+    labels : sequence of str, optional
+        The labels in the order of the logits. Default: what config.json or labels.txt says.
+    overwrite : bool, default False
+        Replace a bundle at the target.
+
+    Returns
+    -------
+    Bundle
+
+    Raises
+    ------
+    ModelNotFoundError
+        If there is nothing at ``source``.
+    UnsupportedModelError
+        If the model is of a kind that rubriek does not run.
+    ModelError
+        If something is missing, damaged or contradicts itself, or the target exists. Nothing is written then.
+    OptionError
+        If an option has a value that cannot be used.
+
+    Examples
+    --------
+    >>> import_model("no-such-folder")
+    Traceback (most recent call last):
+    ...
+    rubriek.errors.ModelNotFoundError: There is no folder at no-such-folder.
+      expected: a Hugging Face folder, or one with model.onnx
+    """
+    source = Path(source)
+    if not source.is_dir():
+        raise ModelNotFoundError(
+            f"There is no folder at {source}.",
+            expected="a Hugging Face folder, or one with model.onnx",
+            found="a file" if source.exists() else None,
+        )
+    named = name or slug(Path(target or source).absolute().name)
+    if not NAME.fullmatch(named):
+        raise OptionError(
+            "The option 'name' is no name for a model.",
+            expected="letters, digits, '.', '_', '-'",
+            found=repr(named),
+        )
+    place = Path(target) if target is not None else settings.cache_folder() / "models" / named
+    refuse_existing(place, overwrite=overwrite)
+    format_ = format_of(source)
+    importer = import_huggingface if format_ == "huggingface" else import_onnx
+    return importer(source, place, name=named, max_length=max_length, labels=labels, overwrite=overwrite)
+
+
+def format_of(folder: Path) -> str:
+    """Tell what a folder holds: ``"huggingface"`` or ``"onnx"``.
+
+    Raises
+    ------
+    ModelError
+        If it is neither.
+    """
+    if (folder / RECORD).is_file():
+        raise ModelError(
+            f"{folder} is a bundle already.", hint="load it by its path, or copy the folder into the cache"
+        )
+    if (folder / CONFIG).is_file() and has_weights(folder):
+        return "huggingface"
+    if find_onnx(folder) is not None:
+        return "onnx"
+    if (folder / CONFIG).is_file():
+        return "huggingface"  # the importer says which weights it looked for
+    raise ModelError(
+        f"{folder} holds no model that rubriek knows.",
+        expected=f"{CONFIG} with model.safetensors or pytorch_model.bin, or model.onnx",
+        found=listing(folder),
+    )
+
+
+def slug(name: str) -> str:
+    """Make a model's name of a folder's name.
+
+    Examples
+    --------
+    >>> slug("Nieuws (2e poging)")
+    'Nieuws-2e-poging'
+    """
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._")[:100] or "model"

@@ -1,0 +1,179 @@
+"""Imports a folder with an ONNX classifier of somebody else's making."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rubriek.errors import ModelError, UnsupportedModelError
+from rubriek.models import checks
+from rubriek.models.bundle import MODEL, TOKENIZER, Bundle, ProblemType, listing
+from rubriek.models.checks import Fields
+from rubriek.models.config_file import (
+    CONFIG,
+    bert_config,
+    labels_of,
+    problem_type_of,
+    read_config,
+)
+from rubriek.models.huggingface import choose_length, encoder_of, save_model, source_of
+from rubriek.models.onnx_graph import logits_of, precision_of, read_graph, use_inputs, vocabulary_size
+from rubriek.models.staging import staged
+from rubriek.models.tokenizer_files import VOCABULARY, ImportedTokenizer, read_tokenizer
+
+if TYPE_CHECKING:
+    pass
+
+PLACES = (MODEL, f"onnx/{MODEL}")
+LABELS = "labels.txt"
+LABELS_LIMIT = 2**20
+
+OFFSET_POSITIONS = ("roberta", "xlm-roberta", "camembert")
+"""Families that count positions from the padding token's id on, so that two of them are never used."""
+
+
+def find_onnx(folder: Path) -> Path | None:
+    """Find the graph in a folder; None where there is none."""
+    return next((folder / place for place in PLACES if (folder / place).is_file()), None)
+
+
+def import_onnx(
+    folder: Path,
+    target: Path,
+    *,
+    name: str,
+    max_length: int | None = None,
+    labels: Sequence[str] | None = None,
+    overwrite: bool = False,
+) -> Bundle:
+    """Make a bundle from a folder with model.onnx. See `rubriek.models.import_model`.
+
+    The graph is kept as it is, but for its borders: token types become zeros inside it, and outputs other
+    than the logits are dropped, so that all bundles are called alike.
+    """
+    file = find_onnx(folder)
+    if file is None:
+        raise ModelError(f"{folder} has no {MODEL}.", expected=" or ".join(PLACES), found=listing(folder))
+    model, external = read_graph(file)
+    precision = precision_of(model)
+    use_inputs(model, file)
+    logits_of(model, file)
+    config = read_config(folder) if (folder / CONFIG).is_file() else None
+    home = _home(folder, (TOKENIZER, VOCABULARY))
+    tokenizer = read_tokenizer(home, vocabulary_size(model) or _vocab_size(config))
+    length = choose_length(max_length, tokenizer.model_max_length, _positions(config))
+    with staged(target, overwrite=overwrite) as partial:
+        save_model(model, partial / MODEL)
+        (partial / TOKENIZER).write_text(tokenizer.text, encoding="utf-8")
+        outputs = _try_out(partial / MODEL, file, tokenizer)
+        names, problem_type, label_file = _labels(folder, config, outputs, labels)
+        files = (file, *external, *tokenizer.files, *label_file)
+        Bundle(
+            folder=partial,
+            name=name,
+            labels=names,
+            problem_type=problem_type,
+            max_length=length,
+            precision=precision,
+            pad_id=tokenizer.pad_id,
+            unk_id=tokenizer.unk_id,
+            cls_id=tokenizer.cls_id,
+            sep_id=tokenizer.sep_id,
+            encoder=_encoder(config, outputs),
+            source=source_of("onnx", folder, files),
+        ).seal()
+    return Bundle.open(target)
+
+
+def _home(folder: Path, names: tuple[str, ...]) -> Path:
+    """Find where files lie: in the folder, beside the graph, or in ``assets``, as Spark NLP wants them."""
+    places = (folder, folder / "onnx", folder / "assets")
+    return next((place for place in places if any((place / name).is_file() for name in names)), folder)
+
+
+def _labels(
+    folder: Path, config: Fields | None, outputs: int, given: Sequence[str] | None
+) -> tuple[tuple[str, ...], ProblemType, tuple[Path, ...]]:
+    """Find labels and problem type, and the file that they are from."""
+    file = _home(folder, (LABELS,)) / LABELS
+    if config is not None and ("id2label" in config or not file.is_file() or given is not None):
+        return labels_of(config, outputs, given), problem_type_of(config, outputs), (folder / CONFIG,)
+    blank = Fields({}, LABELS, ModelError)
+    problem_type = problem_type_of(config or blank, outputs)
+    if given is not None:
+        return labels_of(blank, outputs, given), problem_type, ()
+    if not file.is_file():
+        raise ModelError(
+            f"{folder} has no labels.",
+            expected=f"{outputs} labels: id2label in {CONFIG}, or {LABELS} with a label a line",
+            found=listing(folder),
+            hint="write such a file, or pass labels=[...]",
+        )
+    data = checks.read_bytes(file, limit=LABELS_LIMIT, error=ModelError)
+    try:
+        lines = data.decode("utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise ModelError(f"{file} is not text.", expected="UTF-8", found=str(error)) from error
+    names = [line.strip() for line in lines if line.strip()]
+    if len(names) != outputs or len(set(names)) != outputs:
+        raise ModelError(
+            f"{file} does not fit the model.",
+            expected=f"{outputs} different labels, as the model has outputs",
+            found=f"{len(names)} lines, {len(set(names))} of them different",
+        )
+    return tuple(names), problem_type, (file,)
+
+
+def _vocab_size(config: Fields | None) -> int | None:
+    if config is None or "vocab_size" not in config:
+        return None
+    return config.integer("vocab_size", least=1)
+
+
+def _positions(config: Fields | None) -> int | None:
+    if config is None or "max_position_embeddings" not in config:
+        return None
+    positions = config.integer("max_position_embeddings", least=5)
+    return positions - 2 if config.values.get("model_type") in OFFSET_POSITIONS else positions
+
+
+def _encoder(config: Fields | None, outputs: int) -> dict[str, int] | None:
+    """Read the sizes of a BERT; other families name theirs otherwise."""
+    if config is None or config.values.get("model_type") != "bert":
+        return None
+    return encoder_of(bert_config(config, outputs))
+
+
+def _try_out(written: Path, source: Path, tokenizer: ImportedTokenizer) -> int:
+    """Run the empty text, beside a padded one, and count the logits.
+
+    What ONNX Runtime cannot load or run is found here, while nothing has been written yet.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    short = [tokenizer.cls_id, tokenizer.sep_id]
+    ids = np.array([[*short, tokenizer.pad_id], [*short, tokenizer.sep_id]])
+    mask = np.array([[1, 1, 0], [1, 1, 1]])
+    try:
+        session = onnxruntime.InferenceSession(str(written), options, providers=["CPUExecutionProvider"])
+        kinds = {node.name: np.int64 if "int64" in node.type else np.int32 for node in session.get_inputs()}
+        given = {"input_ids": ids, "attention_mask": mask}
+        (logits,) = session.run(None, {name: given[name].astype(kind) for name, kind in kinds.items()})
+    except Exception as error:  # the library has no base class of its own
+        raise ModelError(
+            f"ONNX Runtime cannot run {source}.",
+            found=checks.shown(str(error), most=300),
+            hint="export it again, with dynamic axes for rows and pieces",
+        ) from error
+    if logits.ndim != 2 or logits.shape[0] != 2 or not np.isfinite(logits).all():
+        raise UnsupportedModelError(
+            f"{source} is no text classifier.",
+            expected="finite logits of the shape [rows, labels]",
+            found=f"{logits.dtype} {list(logits.shape)} for two rows",
+        )
+    return int(logits.shape[1])

@@ -1,0 +1,154 @@
+"""Builds a BERT tokenizer from a vocabulary file."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rubriek.errors import TokenizerError
+from rubriek.models import checks
+
+MOST_CHARACTERS = 100
+"""Longest word that is cut into pieces; a longer one is [UNK]. BERT's own value, never written to a file."""
+
+
+@dataclass(frozen=True)
+class Casing:
+    """What happens to the characters of a text before it is cut."""
+
+    lowercase: bool
+    strip_accents: bool | None
+    chinese: bool
+
+    @property
+    def effect(self) -> tuple[bool, bool, bool]:
+        """The same with ``strip_accents`` spelled out: where it is not set it follows ``lowercase``."""
+        strip = self.lowercase if self.strip_accents is None else self.strip_accents
+        return self.lowercase, strip, self.chinese
+
+
+@dataclass(frozen=True)
+class Token:
+    """A token that is found in a text before anything else happens to it."""
+
+    content: str
+    special: bool = True
+    single_word: bool = False
+    lstrip: bool = False
+    rstrip: bool = False
+    normalized: bool = False
+
+
+def read_vocabulary(file: Path, *, limit: int) -> dict[str, int]:
+    """Read a vocab.txt: a piece a line, its id the number of the line, from 0.
+
+    A piece that stands there twice has the later id, as in transformers.
+
+    Raises
+    ------
+    TokenizerError
+        If the file is no UTF-8, or empty.
+    """
+    data = checks.read_bytes(file, limit=limit, error=TokenizerError)
+    try:
+        lines = re.split(r"\r\n|\r|\n", data.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise TokenizerError(f"{file} is not text.", expected="UTF-8", found=str(error)) from error
+    if lines[-1] == "":
+        lines.pop()
+    if not lines:
+        raise TokenizerError(f"{file} is empty.", expected="a piece a line")
+    return {piece: index for index, piece in enumerate(lines)}
+
+
+def casing_of_vocabulary(vocabulary: dict[str, int], special: set[str]) -> Casing:
+    """Tell by its pieces whether a vocabulary was made from lowercased text.
+
+    Examples
+    --------
+    >>> casing_of_vocabulary({"[UNK]": 0, "[unused1]": 1, "amsterdam": 2}, {"[UNK]"}).lowercase
+    True
+    """
+    brackets = re.compile(r"\[.*\]|<.*>")
+    pieces = (piece for piece in vocabulary if piece not in special and not brackets.fullmatch(piece))
+    return Casing(lowercase=all(piece == piece.lower() for piece in pieces), strip_accents=None, chinese=True)
+
+
+def build_wordpiece(
+    vocabulary: dict[str, int], casing: Casing, names: dict[str, str], added: dict[int, Token]
+) -> Any:  # a Tokenizer
+    """Build what transformers builds for ``BertTokenizerFast``.
+
+    Parameters
+    ----------
+    vocabulary : dict of str to int
+        Pieces and their ids.
+    casing : Casing
+        What to do with capitals, accents and Chinese characters.
+    names : dict of str to str
+        What the special tokens ``pad``, ``unk``, ``cls``, ``sep`` and ``mask`` are called.
+    added : dict of int to Token
+        Other tokens, by id.
+
+    Returns
+    -------
+    tokenizers.Tokenizer
+
+    Raises
+    ------
+    TokenizerError
+        If a special token is missing, or an added one would get another id than it should have.
+    """
+    from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
+
+    for kind in ("pad", "unk", "cls", "sep"):
+        if names[kind] not in vocabulary and names[kind] not in {token.content for token in added.values()}:
+            raise TokenizerError(
+                f"The vocabulary has no {names[kind]}.",
+                expected=", ".join(names[kind] for kind in ("pad", "unk", "cls", "sep")),
+                found=f"{len(vocabulary):,} pieces",
+                hint="name the model's own special tokens in tokenizer_config.json",
+            )
+    tokenizer = Tokenizer(
+        models.WordPiece(
+            vocabulary,
+            unk_token=names["unk"],
+            continuing_subword_prefix="##",
+            max_input_chars_per_word=MOST_CHARACTERS,
+        )
+    )
+    tokenizer.normalizer = normalizers.BertNormalizer(
+        clean_text=True,
+        handle_chinese_chars=casing.chinese,
+        strip_accents=casing.strip_accents,
+        lowercase=casing.lowercase,
+    )
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece(prefix="##")
+    special = {vocabulary[name]: Token(name) for name in names.values() if name in vocabulary}
+    for index, token in sorted({**special, **added}.items()):
+        one = AddedToken(
+            token.content,
+            single_word=token.single_word,
+            lstrip=token.lstrip,
+            rstrip=token.rstrip,
+            normalized=token.normalized,
+            special=token.special,
+        )
+        tokenizer.add_special_tokens([one]) if token.special else tokenizer.add_tokens([one])
+        if tokenizer.token_to_id(token.content) != index:
+            raise TokenizerError(
+                f"The added token {token.content!r} does not fit the vocabulary.",
+                expected=f"id {index}",
+                found=f"id {tokenizer.token_to_id(token.content)}",
+                hint="take the vocabulary and the added tokens from one place",
+            )
+    ends = [(names[kind], tokenizer.token_to_id(names[kind])) for kind in ("cls", "sep")]
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"{names['cls']}:0 $A:0 {names['sep']}:0",
+        pair=f"{names['cls']}:0 $A:0 {names['sep']}:0 $B:1 {names['sep']}:1",
+        special_tokens=ends,
+    )
+    return tokenizer
