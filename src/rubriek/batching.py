@@ -123,7 +123,7 @@ def assemble(
     Returns
     -------
     ids, mask : ndarray of int32, shape (rows, longest row)
-        Token ids, and 1 for a real piece, 0 for padding.
+        Token ids, and 1 for a real piece, 0 for padding (and for `Tokens.masked_id`).
     """
     start = sequences.start[batch, None]
     count = (sequences.stop[batch] - sequences.start[batch])[:, None]
@@ -133,4 +133,7 @@ def assemble(
     ids[within] = tokens.ids[(start + column - 1)[within]]
     ids[:, 0] = tokens.special.cls
     np.put_along_axis(ids, count + 1, tokens.special.sep, axis=1)
-    return ids, (column <= count + 1).astype(np.int32)
+    mask = column <= count + 1
+    if tokens.masked_id is not None:
+        mask &= ids != tokens.masked_id
+    return ids, mask.astype(np.int32)

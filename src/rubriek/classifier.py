@@ -19,7 +19,7 @@ from rubriek.options import Options
 from rubriek.predictions import Prediction, Predictions
 from rubriek.scores import activate, pool
 from rubriek.statistics import Statistics
-from rubriek.tokens import HuggingFaceTokenizer, SpecialIds, Tokens
+from rubriek.tokens import HuggingFaceTokenizer, SpecialIds, Tokenizer, Tokens
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -99,6 +99,8 @@ class Classifier:
         What computes the logits.
     options : Options
         Defaults of every prediction.
+    tokenizer : Tokenizer, optional
+        What turns texts into token ids. Default: the bundle's own tokenizer.json.
 
     Examples
     --------
@@ -108,12 +110,20 @@ class Classifier:
     ('Binnenland', 'Buitenland', 'Cultuur & Media')
     """
 
-    def __init__(self, bundle: Bundle, engine: Engine, options: Options | None = None) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        engine: Engine,
+        options: Options | None = None,
+        tokenizer: Tokenizer | None = None,
+    ) -> None:
         self.bundle = bundle
         self.engine = engine
         self.options = self._checked(options or Options())
-        special = SpecialIds(pad=bundle.pad_id, cls=bundle.cls_id, sep=bundle.sep_id)
-        self._tokenizer = HuggingFaceTokenizer(bundle.tokenizer_file, special, threads=engine.threads)
+        if tokenizer is None:
+            special = SpecialIds(pad=bundle.pad_id, cls=bundle.cls_id, sep=bundle.sep_id)
+            tokenizer = HuggingFaceTokenizer(bundle.tokenizer_file, special, threads=engine.threads)
+        self.tokenizer: Tokenizer = tokenizer
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -259,6 +269,41 @@ class Classifier:
         column = frames.strings(texts, "the column")
         return self._classify(column, options_, Statistics() if statistics is None else statistics)
 
+    def classify_tokens(
+        self, tokens: Tokens, *, statistics: Statistics | None = None, **options: Any
+    ) -> pa.Table:
+        """Classify texts that are token ids already: the same path, entered after its first step.
+
+        Parameters
+        ----------
+        tokens : Tokens
+            The pieces of many texts, whole.
+        statistics : Statistics, optional
+            As for `classify`.
+        **options
+            See `Options`.
+
+        Returns
+        -------
+        pyarrow.Table
+            As `classify` gives it; ``empty`` is true where a text has no pieces.
+
+        Examples
+        --------
+        >>> import pyarrow, rubriek
+        >>> classifier = rubriek.load("nl-news")
+        >>> tokens = classifier.tokenizer.tokenize(["Beurs sluit hoger"])
+        >>> table = classifier.classify_tokens(tokens)
+        >>> table.equals(classifier.classify(pyarrow.array(["Beurs sluit hoger"])))
+        True
+        """
+        options_ = self._settled(options)
+        counted = Statistics() if statistics is None else statistics
+        with counted.timed("pack"):
+            distinct, which = tokens.distinct()
+            empty = np.diff(distinct.offsets) == 0
+        return self._answer_tokens(distinct, pa.array(which), empty, options_, counted)
+
     def _settled(self, options: dict[str, Any]) -> Options:
         return self._checked(self.options.replaced(options)) if options else self.options
 
@@ -283,19 +328,32 @@ class Classifier:
         with statistics.timed("tokenize"):
             encoded = texts.dictionary_encode()
             distinct: list[str] = encoded.dictionary.to_pylist()
-            tokens = self._tokenizer.tokenize(distinct)
+            tokens = self.tokenizer.tokenize(distinct)
+            empty = np.fromiter((not text.strip() for text in distinct), bool, len(distinct))
+        return self._answer_tokens(tokens, encoded.indices, empty, options, statistics, distinct)
+
+    def _answer_tokens(
+        self,
+        tokens: Tokens,
+        rows: pa.Array,
+        empty: NDArray[np.bool_],
+        options: Options,
+        statistics: Statistics,
+        texts: Sequence[str] | None = None,
+    ) -> pa.Table:
+        """Answer rows that point at distinct texts by their pieces; the texts serve messages only."""
         length = options.max_length or self.bundle.max_length
         with statistics.timed("pack"):
             counts = np.diff(tokens.offsets) + batching.SPECIAL_TOKENS
             if options.overflow == "error":
-                _refuse_long(encoded, counts, length)
+                _refuse_long(rows, counts, length, texts)
             sequences = batching.cut(
                 tokens.offsets, max_length=length, overflow=options.overflow, stride=options.stride
             )
         logits = self._run(tokens, sequences, options, statistics)
         with statistics.timed("results"):
             window_scores = activate(logits, self.bundle.problem_type)
-            scores, windows = pool(window_scores, sequences.text, len(distinct))
+            scores, windows = pool(window_scores, sequences.text, len(counts))
             answers = results.table(
                 self.bundle,
                 options,
@@ -303,11 +361,11 @@ class Classifier:
                 tokens=counts,
                 truncated=(counts > length) & (windows == 1),
                 windows=windows,
-                empty=np.fromiter((not text.strip() for text in distinct), bool, len(distinct)),
+                empty=empty,
                 window_scores=window_scores,
             )
-            answered = answers.take(encoded.indices)
-        self._count(answered, statistics, distinct=len(distinct))
+            answered = answers.take(rows)
+        self._count(answered, statistics, distinct=len(counts))
         return answered
 
     def _run(
@@ -369,15 +427,18 @@ def _windows(texts: pa.Array | pa.ChunkedArray) -> Iterator[pa.Array]:
             yield rows.slice(first, last - first)
 
 
-def _refuse_long(encoded: pa.DictionaryArray, counts: NDArray[np.int64], length: int) -> None:
+def _refuse_long(
+    which: pa.Array, counts: NDArray[np.int64], length: int, texts: Sequence[str] | None
+) -> None:
     long = counts > length
     if not long.any():
         return
-    rows = encoded.indices.to_numpy(zero_copy_only=False)
+    rows = which.to_numpy(zero_copy_only=False)
     row = next(row for row, text in enumerate(rows) if text == text and long[int(text)])
+    shown = "" if texts is None else f": {texts[int(rows[row])]!r:.50}..."
     raise TextTooLongError(
         f"{int(long.sum())} texts have more pieces than are read at once.",
         expected=f"at most {length} pieces, special tokens included",
-        found=f"{int(counts[rows[row]])} in row {row}: {encoded.dictionary[int(rows[row])].as_py()!r:.50}...",
+        found=f"{int(counts[int(rows[row])])} in row {row}{shown}",
         hint="overflow='truncate' cuts them and says so, overflow='windows' reads them whole",
     )

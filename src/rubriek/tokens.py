@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -39,11 +40,62 @@ class Tokens:
         Text ``i`` has ``ids[offsets[i]:offsets[i + 1]]``.
     special : SpecialIds
         Ids of ``[PAD]``, ``[CLS]`` and ``[SEP]``.
+    masked_id : int, optional
+        An id that the attention mask hides wherever it stands, as Spark NLP does with id 0.
     """
 
     ids: NDArray[np.int32]
     offsets: NDArray[np.int64]
     special: SpecialIds
+    masked_id: int | None = None
+
+    def distinct(self) -> tuple[Tokens, NDArray[np.int64]]:
+        """Leave out texts with the pieces of an earlier text.
+
+        Returns
+        -------
+        tokens : Tokens
+            Each sequence of pieces once, in order of first appearance.
+        which : ndarray of int64, shape (texts,)
+            Where each text of this object is in ``tokens``.
+
+        Examples
+        --------
+        >>> ids, offsets = np.array([7, 8, 7, 8], dtype=np.int32), np.array([0, 2, 2, 4])
+        >>> tokens, which = Tokens(ids, offsets, SpecialIds(0, 1, 2)).distinct()
+        >>> tokens.offsets.tolist(), which.tolist()
+        ([0, 2, 2], [0, 1, 0])
+        """
+        places: dict[bytes, int] = {}
+        bounds = self.offsets.tolist()
+        which = np.fromiter(
+            (
+                places.setdefault(self.ids[start:stop].tobytes(), len(places))
+                for start, stop in pairwise(bounds)
+            ),
+            dtype=np.int64,
+            count=len(bounds) - 1,
+        )
+        counts = [len(pieces) // self.ids.itemsize for pieces in places]
+        ids = np.frombuffer(b"".join(places), dtype=self.ids.dtype)
+        offsets = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.int64)
+        return replace(self, ids=ids, offsets=offsets), which
+
+
+class Tokenizer(Protocol):
+    """What the path needs of a tokenisation.
+
+    Attributes
+    ----------
+    name : str
+        What it is called in options and reports: ``"huggingface"`` or ``"sparknlp"``.
+    """
+
+    name: str
+
+    def tokenize(self, texts: Sequence[str]) -> Tokens:
+        """Tokenise texts, whole: nothing is cut here."""
+        ...
 
 
 class HuggingFaceTokenizer:
