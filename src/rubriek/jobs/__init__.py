@@ -1,0 +1,8 @@
+"""A run over a file is a job: killed at any moment and started again, it goes on where it was."""
+
+from __future__ import annotations
+
+from rubriek.jobs.job import Job, OnError, Report
+from rubriek.jobs.runner import errors_file, job_folder, run
+
+__all__ = ["Job", "OnError", "Report", "errors_file", "job_folder", "run"]

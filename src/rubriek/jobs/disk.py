@@ -1,0 +1,95 @@
+"""Files that are on the disk whole or not at all, and what to say when the disk is full."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from rubriek.errors import JobError
+
+_FULL = {
+    errno.ENOSPC: "no space is left",
+    errno.EDQUOT: "the quota is used up",
+    errno.EFBIG: "the file would get too large",
+}
+_FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Write a file that takes its name when it is complete and on the disk.
+
+    Parameters
+    ----------
+    path : Path
+        The file; whatever is there is replaced in one step. ``path`` + ``.partial`` is used on the way.
+
+    Yields
+    ------
+    binary file
+        To write to.
+    """
+    partial = path.with_name(path.name + ".partial")
+    try:
+        with partial.open("wb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        move(partial, path)
+    except BaseException:
+        partial.unlink(missing_ok=True)  # a full disk needs the room
+        raise
+
+
+def move(path: Path, target: Path) -> None:
+    """Rename a file or folder over another, and have the disk know it."""
+    path.replace(target)
+    if os.name != "nt":  # Windows opens no folders
+        descriptor = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+@contextlib.contextmanager
+def explained(folder: Path) -> Iterator[None]:
+    """Turn a full disk, or one that may not be written to, into an error that says how to go on.
+
+    Parameters
+    ----------
+    folder : Path
+        The job's folder.
+
+    Raises
+    ------
+    JobError
+        If nothing more can be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise JobError(
+                f"{folder.parent} takes no more: {_FULL[error.errno]}.",
+                found=str(error),
+                hint="make room and run the same command again; the rows that are finished are kept",
+            ) from error
+        if error.errno in _FORBIDDEN and str(error.filename).startswith(str(folder)):
+            raise JobError(
+                f"Nothing may be written in {folder.parent}.",
+                found=str(error),
+                hint="choose another output (-o)",
+            ) from error
+        raise
+
+
+def sha256(path: Path) -> str:
+    """Return the checksum of a file's bytes."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

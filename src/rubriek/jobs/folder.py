@@ -1,0 +1,166 @@
+"""The folder of a job: what was asked for, and the parts that are finished."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from rubriek.errors import JobError
+from rubriek.jobs.disk import move, replacing
+from rubriek.statistics import Statistics
+
+_KEY = b"rubriek.part"
+
+
+@dataclass(frozen=True)
+class Part:
+    """A finished part.
+
+    Attributes
+    ----------
+    path : Path
+        An Arrow IPC file with the input's columns and the result columns.
+    rows : int
+        How many rows it holds.
+    statistics : Statistics
+        What its rows took.
+    """
+
+    path: Path
+    rows: int
+    statistics: Statistics
+
+
+class JobFolder:
+    """``OUTPUT.job``: ``manifest.json`` with what was asked for, and an Arrow file for each finished part.
+
+    A part takes its name only when it is on the disk, and carries its own count and statistics. So the names
+    in the folder are the record of what is done, and there is no second record that could contradict them.
+
+    Parameters
+    ----------
+    path : Path
+        The folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._gone = path.with_name(path.name + ".done")
+
+    def begin(self, manifest: Mapping[str, Any], *, restart: bool) -> list[Part]:
+        """Start a job, or go on with the one that is there.
+
+        Parameters
+        ----------
+        manifest : mapping
+            All that the output depends on, as JSON values.
+        restart : bool
+            Throw away what is there.
+
+        Returns
+        -------
+        list of Part
+            The parts that are finished, in order.
+
+        Raises
+        ------
+        JobError
+            If what is there was asked for differently, or is damaged.
+        """
+        file = self.path / "manifest.json"
+        shutil.rmtree(self._gone, ignore_errors=True)
+        if restart:
+            # First, so that parts never lie under a manifest that is not theirs.
+            file.unlink(missing_ok=True)
+        if file.exists() and self._part_path(0).exists():
+            self._compare(file, manifest)
+            return list(self._parts())
+        for path in self.path.glob("part-*"):
+            path.unlink()
+        with replacing(file) as stream:
+            stream.write(json.dumps(manifest, ensure_ascii=False, indent=2).encode())
+        return []
+
+    def add(self, number: int, table: pa.Table, statistics: Statistics) -> Part:
+        """Write a finished part to the disk."""
+        record = json.dumps({"rows": table.num_rows, "statistics": statistics.to_dict()})
+        table = table.replace_schema_metadata({**(table.schema.metadata or {}), _KEY: record.encode()})
+        # Into memory first: an error of the disk then comes from a plain write, and says what it is.
+        buffer = pa.BufferOutputStream()
+        with pa.ipc.new_file(buffer, table.schema) as writer:
+            writer.write_table(table.combine_chunks())
+        path = self._part_path(number)
+        with replacing(path) as stream:
+            stream.write(buffer.getvalue())
+        return Part(path, table.num_rows, statistics)
+
+    def read(self, part: Part) -> pa.Table:
+        """Return the rows of a part."""
+        with pa.ipc.open_file(part.path.read_bytes()) as reader:
+            table = reader.read_all()
+        metadata = {key: value for key, value in (table.schema.metadata or {}).items() if key != _KEY}
+        return table.replace_schema_metadata(metadata or None)
+
+    def remove(self) -> None:
+        """Remove the folder; another process sees it whole or not at all."""
+        shutil.rmtree(self._gone, ignore_errors=True)
+        move(self.path, self._gone)
+        shutil.rmtree(self._gone)
+
+    def remove_if_empty(self) -> None:
+        """Remove the folder unless it holds finished parts."""
+        if self.path.exists() and not self._part_path(0).exists():
+            self.remove()
+
+    def _parts(self) -> Iterator[Part]:
+        number = 0
+        while (path := self._part_path(number)).exists():
+            try:
+                with pa.memory_map(str(path)) as source:
+                    record = json.loads(pa.ipc.open_file(source).schema.metadata[_KEY])
+                yield Part(path, int(record["rows"]), Statistics.from_dict(record["statistics"]))
+            except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
+                raise self._damaged(path, error) from error
+            number += 1
+
+    def _part_path(self, number: int) -> Path:
+        return self.path / f"part-{number:06}.arrow"
+
+    def _compare(self, file: Path, manifest: Mapping[str, Any]) -> None:
+        try:
+            before = _flat(json.loads(file.read_bytes()))
+        except (ValueError, AttributeError) as error:
+            raise self._damaged(file, error) from error
+        now = _flat(json.loads(json.dumps(manifest)))
+        differing = [name for name in {**before, **now} if before.get(name) != now.get(name)]
+        if differing:
+            raise JobError(
+                f"{self.path} holds an unfinished job that was started differently.",
+                expected="; ".join(f"{name} {_shown(before.get(name))}" for name in differing),
+                found="; ".join(f"{name} {_shown(now.get(name))}" for name in differing),
+                hint="run the first command again to finish it, or start anew with --restart",
+            )
+
+    def _damaged(self, file: Path, error: Exception) -> JobError:
+        return JobError(f"{file} is damaged: {error}", hint="start anew with --restart")
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, dict) and value:
+            flat.update(_flat(value, f"{prefix}{name}."))
+        else:
+            flat[prefix + name] = value
+    return flat
+
+
+def _shown(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 40 else text[:20] + "..."

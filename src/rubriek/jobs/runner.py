@@ -1,0 +1,257 @@
+"""The run of a job: survey the input, work part by part, put the parts together."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
+
+import pyarrow as pa
+
+import rubriek
+from rubriek import frames
+from rubriek.errors import FileError, JobError, OptionError, TextTooLongError
+from rubriek.files.dictionaries import Dictionaries
+from rubriek.files.lines import Problem
+from rubriek.files.sinks import open_sink
+from rubriek.files.sources import Survey
+from rubriek.jobs.disk import explained, move, replacing, sha256
+from rubriek.jobs.folder import JobFolder, Part
+from rubriek.jobs.job import Job, Report
+from rubriek.jobs.lock import locked
+from rubriek.statistics import Statistics
+
+if TYPE_CHECKING:
+    from rubriek.classifier import Classifier
+
+log = logging.getLogger(__name__)
+
+OnStart: TypeAlias = Callable[[int, int], None]
+OnProgress: TypeAlias = Callable[[Statistics], None]
+
+_PREVIEW_ROWS = 10
+
+
+def run(
+    job: Job,
+    classifier: Classifier,
+    *,
+    restart: bool = False,
+    on_start: OnStart = lambda rows, finished: None,
+    on_progress: OnProgress = lambda statistics: None,
+) -> Report:
+    """Classify a file.
+
+    The output has each readable row of the input once, in order, whatever happens on the way, and its bytes
+    do not depend on how often the run was interrupted.
+
+    Parameters
+    ----------
+    job : Job
+        What is to be done.
+    classifier : Classifier
+        What does it.
+    restart : bool, default False
+        Throw away what an interrupted run has finished.
+    on_start : callable, optional
+        Called once with the number of rows and how many of them are finished already.
+    on_progress : callable, optional
+        Called with the statistics so far, after every batch.
+
+    Returns
+    -------
+    Report
+
+    Raises
+    ------
+    MalformedRowError
+        If a row cannot be read and ``on_error`` is ``"stop"``; nothing was classified or replaced.
+    JobError
+        If an unfinished job with other settings is in the way, another process works on it, the input changes
+        meanwhile, or the disk is full.
+    ColumnError
+        If a result column has the name of a column of the input.
+    """
+    if not isinstance(job.output, Path):
+        with tempfile.TemporaryDirectory(prefix="rubriek-") as temporary:
+            return _run(job, classifier, JobFolder(Path(temporary)), restart, on_start, on_progress)
+    _check_output(job.output, job.source.path)
+    # A link to the output stays a link: what it points to is replaced.
+    output = job.output.resolve() if job.output.is_symlink() else job.output
+    job = dataclasses.replace(job, output=output)
+    folder = job_folder(output)
+    with explained(folder), locked(folder):
+        try:
+            return _run(job, classifier, JobFolder(folder), restart, on_start, on_progress)
+        except BaseException:
+            JobFolder(folder).remove_if_empty()
+            raise
+
+
+def job_folder(output: Path) -> Path:
+    """Return the folder that an unfinished job lies in.
+
+    Examples
+    --------
+    >>> job_folder(Path("news.classified.csv")).name
+    'news.classified.csv.job'
+    """
+    return output.with_name(output.name + ".job")
+
+
+def errors_file(output: Path) -> Path:
+    """Return the file that lists the rows that could not be read."""
+    return output.with_name(output.name + ".errors.jsonl")
+
+
+def _check_output(output: Path, source: Path) -> None:
+    if output.is_dir():
+        raise FileError(f"{output} is a folder.", expected="a file to write", hint="add a file name")
+    if not output.parent.is_dir():
+        raise FileError(
+            f"There is no folder {output.parent}.", hint="make it first, or choose another output (-o)"
+        )
+    if output.exists() and output.samefile(source):
+        raise OptionError(f"{output} is the input itself.", hint="choose another output (-o)")
+
+
+def _run(
+    job: Job,
+    classifier: Classifier,
+    folder: JobFolder,
+    restart: bool,
+    on_start: OnStart,
+    on_progress: OnProgress,
+) -> Report:
+    before = _stamp(job.source.path)
+    skipped, survey = _survey(job, folder)
+    empty = _answered(job, classifier, survey.schema.empty_table(), Statistics())
+    parts = folder.begin(_manifest(job, classifier), restart=restart)
+    total = Statistics()
+    for part in parts:
+        total += part.statistics
+    finished = sum(part.rows for part in parts)
+    on_start(survey.rows, finished)
+    for table in job.source.tables(survey, job.text_columns, start=finished):
+        part = _work(job, classifier, folder, len(parts), table, total, on_progress)
+        total += part.statistics
+        parts.append(part)
+    if _stamp(job.source.path) != before:
+        raise JobError(
+            f"{job.source.name} was changed while it was read.",
+            hint="wait until it is complete, then start anew with --restart",
+        )
+    rows = sum(part.rows for part in parts)
+    preview = folder.read(parts[0]).slice(0, _PREVIEW_ROWS) if parts else empty
+    errors = _finish(job, folder, parts, empty.schema, skipped)
+    return Report(rows, finished, skipped, errors, total, preview)
+
+
+def _survey(job: Job, folder: JobFolder) -> tuple[int, Survey]:
+    """Read every row once, so that a malformed one stops the run before hours of work and not after."""
+    skipped = 0
+    with (folder.path / "errors.jsonl").open("w", encoding="utf-8") as file:
+
+        def on_problem(problem: Problem) -> None:
+            nonlocal skipped
+            if job.on_error == "stop":
+                raise problem.error()
+            skipped += 1
+            file.write(problem.to_json() + "\n")
+
+        survey = job.source.survey(job.text_columns, on_problem)
+    return skipped, survey
+
+
+def _manifest(job: Job, classifier: Classifier) -> dict[str, Any]:
+    """Gather all that the rows of the output depend on; places and threads are not of it."""
+    bundle, engine = classifier.bundle, classifier.engine
+    path = job.source.path
+    return {
+        "rubriek": rubriek.__version__,
+        "input": {"size": path.stat().st_size, "sha256": sha256(path), "format": job.source.format},
+        "text_columns": list(job.text_columns),
+        "on_error": job.on_error,
+        "prefix": job.prefix,
+        "options": dict(job.options),
+        "model": {"name": bundle.name, "checksums": bundle.checksums},
+        "engine": {"name": engine.name, "precision": engine.precision},
+    }
+
+
+def _work(
+    job: Job,
+    classifier: Classifier,
+    folder: JobFolder,
+    number: int,
+    table: pa.Table,
+    total: Statistics,
+    on_progress: OnProgress,
+) -> Part:
+    def progressed(statistics: Statistics) -> None:
+        so_far = Statistics()
+        so_far += total
+        so_far += statistics
+        on_progress(so_far)
+
+    statistics = Statistics(on_progress=progressed)
+    try:
+        return folder.add(number, _answered(job, classifier, table, statistics), statistics)
+    except TextTooLongError as error:
+        # The classifier counts within the rows that it was given.
+        before = f"{job.source.name}, counting after row {total.documents}: " if total.documents else ""
+        raise TextTooLongError(
+            before + error.message, expected=error.expected, found=error.found, hint=error.hint
+        ) from error
+
+
+def _answered(job: Job, classifier: Classifier, table: pa.Table, statistics: Statistics) -> pa.Table:
+    texts = frames.read(table, job.text_columns, job.prefix)
+    results = [classifier.classify(c, statistics=statistics, **job.options) for c in texts.chunks]
+    assert texts.attach is not None
+    answered: pa.Table = texts.attach(pa.concat_tables(results))
+    return answered
+
+
+def _finish(
+    job: Job, folder: JobFolder, parts: Sequence[Part], schema: pa.Schema, skipped: int
+) -> Path | None:
+    """Put the parts together in one pass, so that the output does not show where a run was interrupted."""
+    listed = folder.path / "errors.jsonl"
+    if not isinstance(job.output, Path):
+        if skipped:
+            log.warning("rows left out:\n%s", listed.read_text(encoding="utf-8").rstrip())
+        _write(job, folder, parts, schema, job.output)
+        return None
+    whole = folder.path / "output"
+    with replacing(whole) as stream:
+        _write(job, folder, parts, schema, stream)
+    errors = errors_file(job.output)
+    if skipped:
+        move(listed, errors)
+    else:
+        # A list of an earlier run would speak of rows that are in this output.
+        errors.unlink(missing_ok=True)
+    move(whole, job.output)
+    folder.remove()
+    return errors if skipped else None
+
+
+def _write(job: Job, folder: JobFolder, parts: Sequence[Part], schema: pa.Schema, stream: BinaryIO) -> None:
+    recode = None
+    if job.format == "arrow" and any(pa.types.is_dictionary(field.type) for field in schema):
+        dictionaries = Dictionaries(schema, map(folder.read, parts))
+        schema, recode = dictionaries.schema, dictionaries.recoded
+    layout = job.source.layout
+    with open_sink(stream, schema, job.format, compression=job.compression, layout=layout) as sink:
+        for part in parts:
+            table = folder.read(part)
+            sink.write(table if recode is None else recode(table))
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
