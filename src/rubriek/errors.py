@@ -101,6 +101,10 @@ class TokenizerError(ModelError):
     """The tokenizer's files are missing or contradict the model."""
 
 
+class SavedModelError(ModelError):
+    """A model or pipeline saved by Spark NLP is incomplete, corrupt, or holds what none holds."""
+
+
 class AgreementError(ModelError):
     """A lower precision does not agree with fp32 as often as asked for."""
 

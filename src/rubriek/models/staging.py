@@ -12,11 +12,11 @@ from pathlib import Path
 from rubriek.errors import ModelError
 
 
-def refuse_existing(target: Path, *, overwrite: bool = False) -> None:
+def refuse_existing(target: Path, *, overwrite: bool = False, mark: str = "rubriek.json") -> None:
     """Raise `ModelError` if there is something at ``target`` already.
 
-    ``overwrite`` allows a bundle or an empty folder to be replaced, and nothing else: a mistyped target must
-    not cost anybody a folder of other things.
+    ``overwrite`` allows a folder that holds the file ``mark``, or an empty one, to be replaced, and nothing
+    else: a mistyped target must not cost anybody a folder of other things.
     """
     if not target.exists() and not target.is_symlink():
         return
@@ -27,16 +27,16 @@ def refuse_existing(target: Path, *, overwrite: bool = False) -> None:
             hint="choose another target, or ask for it to be overwritten",
         )
     replaceable = target.is_dir() and not target.is_symlink()
-    if not replaceable or not ((target / "rubriek.json").is_file() or not any(target.iterdir())):
+    if not replaceable or not ((target / mark).is_file() or not any(target.iterdir())):
         raise ModelError(
-            f"{target} is not a bundle, so it is not overwritten.",
-            expected="a folder with rubriek.json, or an empty one",
+            f"{target} is not a model of this kind, so it is not overwritten.",
+            expected=f"a folder with {mark}, or an empty one",
             hint="choose another target, or remove it yourself",
         )
 
 
 @contextlib.contextmanager
-def staged(target: Path, *, overwrite: bool = False) -> Iterator[Path]:
+def staged(target: Path, *, overwrite: bool = False, mark: str = "rubriek.json") -> Iterator[Path]:
     """Give a temporary folder beside ``target`` that becomes ``target`` when the block ends without an error.
 
     Everything is on the disk before the rename, so that whatever happens there is the old folder, or none, or
@@ -47,7 +47,9 @@ def staged(target: Path, *, overwrite: bool = False) -> Iterator[Path]:
     target : Path
         The folder to make; its parents are made too.
     overwrite : bool, default False
-        Replace a bundle that is there.
+        Replace what is there, if it holds the file ``mark`` or nothing.
+    mark : str, default "rubriek.json"
+        A file that every folder of the kind to write has.
 
     Yields
     ------
@@ -60,7 +62,7 @@ def staged(target: Path, *, overwrite: bool = False) -> Iterator[Path]:
         If there is something at ``target`` that may not be replaced, or nothing can be written there.
     """
     target = target.absolute()
-    refuse_existing(target, overwrite=overwrite)
+    refuse_existing(target, overwrite=overwrite, mark=mark)
     try:
         folder = target.parent / f".{target.name}.{secrets.token_hex(8)}.partial"
         folder.mkdir(parents=True)
@@ -69,15 +71,15 @@ def staged(target: Path, *, overwrite: bool = False) -> Iterator[Path]:
     try:
         yield folder
         _sync(folder)
-        _put(folder, target, overwrite=overwrite)
+        _put(folder, target, overwrite=overwrite, mark=mark)
     except OSError as error:
         raise ModelError(f"{target} cannot be written.", found=error.strerror or str(error)) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)  # gone already when all went well
 
 
-def _put(folder: Path, target: Path, *, overwrite: bool) -> None:
-    refuse_existing(target, overwrite=overwrite)  # somebody else may have been quicker
+def _put(folder: Path, target: Path, *, overwrite: bool, mark: str) -> None:
+    refuse_existing(target, overwrite=overwrite, mark=mark)  # somebody else may have been quicker
     if target.exists():
         aside = folder.with_suffix(".replaced")
         target.rename(aside)
