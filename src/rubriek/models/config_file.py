@@ -15,7 +15,7 @@ from rubriek.models.graph import BertConfig
 CONFIG = "config.json"
 ARCHITECTURE = "BertForSequenceClassification"
 DEFAULT_LABELS = 2
-"""How many labels a config.json without any stands for: transformers leaves its defaults out when it saves."""
+"""How many labels a config.json without any stands for: transformers saves no defaults."""
 
 RUNS = f"model_type 'bert' with the architecture {ARCHITECTURE}"
 OTHER_WAY = "export the model to ONNX and import that folder: model.onnx with tokenizer.json and config.json"

@@ -1,0 +1,76 @@
+"""Models for the tests: tiny ones made on the spot, and two trained ones with the logits they should give."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import tiny
+from rubriek.models import Bundle, import_model
+
+DATA = Path(__file__).parent / "data"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A cache of this session's own: tests neither see nor change the user's models."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RUBRIEK_CACHE", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The data that tests share."""
+    return DATA
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path | None:
+    """What lies beside the repository and does not belong into it; None where it is not there."""
+    folder = Path(os.environ.get("RUBRIEK_SHARED") or DATA.parent.parent.parent / "shared")
+    return folder if folder.is_dir() else None
+
+
+@pytest.fixture(scope="session")
+def tiny_a(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """A trained Dutch classifier with nine labels, [PAD] = 0."""
+    return import_model(DATA / "tiny-a", tmp_path_factory.mktemp("bundles") / "tiny-a")
+
+
+@pytest.fixture(scope="session")
+def tiny_b(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """The same weights with [UNK] = 0 and [PAD] = 3."""
+    return import_model(DATA / "tiny-b", tmp_path_factory.mktemp("bundles") / "tiny-b")
+
+
+@pytest.fixture
+def huggingface_folder(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a tiny Hugging Face folder with random weights; `tiny.huggingface_folder` says what it takes."""
+
+    def write(name: str = "model", **options: object) -> Path:
+        return tiny.huggingface_folder(tmp_path / name, **options)  # type: ignore[arg-type]
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def multi_label(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """A random multi-label classifier, uncased, with [PAD] in the midst of the vocabulary."""
+    folder = tmp_path_factory.mktemp("multi-label")
+    source = tiny.huggingface_folder(
+        folder / "source", problem_type="multi_label_classification", cased=False, special_at=5, seed=1
+    )
+    return import_model(source, folder / "multi-label")
+
+
+@pytest.fixture(scope="session")
+def regression(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """A random regression model."""
+    folder = tmp_path_factory.mktemp("regression")
+    source = tiny.huggingface_folder(folder / "source", labels=["score"], problem_type="regression", seed=2)
+    return import_model(source, folder / "regression")
