@@ -79,7 +79,7 @@ def test_overwriting_never_removes_what_is_no_bundle(tmp_path):
     target = tmp_path / "holiday"
     target.mkdir()
     (target / "photo.jpg").write_bytes(b"sea")
-    with pytest.raises(ModelError, match="not a bundle"), staged(target, overwrite=True):
+    with pytest.raises(ModelError, match="not a model of this kind"), staged(target, overwrite=True):
         pass
     assert (target / "photo.jpg").read_bytes() == b"sea"
 
