@@ -1,0 +1,118 @@
+"""Measure every contender on the same texts in one run: ``python -m benchmarks`` (see ``scripts/bench``)."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TextIO
+
+from tokenizers import Tokenizer
+
+from benchmarks import models
+from benchmarks.contenders import CONTENDERS, Contender
+from benchmarks.gemm_peak import fp32_gemm_peak
+from benchmarks.machine import describe
+from benchmarks.processes import Worker
+from benchmarks.report import markdown
+from benchmarks.results import Measured, Run, padding_in_arrival_order
+from benchmarks.texts import MAX_LENGTH, mixed_texts
+
+HEADLINES = 40
+"""Asked one by one, each pass, for the latency."""
+LONGEST_HEADLINE = 150
+"""Characters; articles are far longer."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    given = _parser().parse_args(arguments)
+    for name in models.NAMES if given.model == "all" else (given.model,):
+        run = measure(name, quick=given.quick, passes=given.passes, only=given.only)
+        print(markdown(run))
+        if given.output:
+            given.output.mkdir(parents=True, exist_ok=True)
+            stem = given.output / f"{run.machine['date'][:10]}-{name}"
+            stem.with_suffix(".md").write_text(markdown(run), encoding="utf-8")
+            stem.with_suffix(".json").write_text(json.dumps(run.to_dict(), indent=1), encoding="utf-8")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
+    parser.add_argument("--model", choices=[*models.NAMES, "all"], default="all")
+    parser.add_argument("--quick", action="store_true", help="a small set of texts, one pass: does it run?")
+    parser.add_argument("--passes", type=int, default=3, help="interleaved passes over the texts (default 3)")
+    parser.add_argument("--only", default="", help="contenders whose name holds this text")
+    parser.add_argument("--output", type=Path, help="folder for DATE-MODEL.md and .json")
+    return parser
+
+
+def split(only: str = "") -> tuple[list[Contender], dict[str, str]]:
+    """Contenders that can run here, and the line that installs each of the others."""
+    chosen = [contender for contender in CONTENDERS if only.lower() in contender.name.lower()]
+    missing = {contender.name: line for contender in chosen if (line := contender.missing())}
+    return [contender for contender in chosen if contender.name not in missing], missing
+
+
+def measure(name: str, *, quick: bool, passes: int, only: str) -> Run:
+    present, missing = split(only)
+    forms = models.prepare(name)
+    texts = mixed_texts(articles=8, headlines=52) if quick else mixed_texts()
+    tokenizer = Tokenizer.from_file(str(forms.huggingface / "tokenizer.json"))
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(MAX_LENGTH)
+    lengths = [len(encoding.ids) for encoding in tokenizer.encode_batch(texts)]
+    run = Run(name, describe(), forms.size, lengths, 1 if quick else passes, missing=missing)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "texts.json"
+        headlines = [text for text in texts if len(text) <= LONGEST_HEADLINE][:HEADLINES]
+        file.write_text(json.dumps({"texts": texts, "headlines": headlines}), encoding="utf-8")
+        with (Path(folder) / "log").open("w+", encoding="utf-8") as log:
+            _measure_all(run, present, forms, file, log)
+    return run
+
+
+def _measure_all(
+    run: Run, contenders: Sequence[Contender], forms: models.Forms, texts: Path, log: TextIO
+) -> None:
+    """Start all, then let each do one pass in turn, so that a slow minute of the machine hits all alike."""
+    workers: list[Worker] = []
+    for contender in contenders:
+        _tell(f"{run.model}: starting {contender.name}")
+        try:
+            worker = Worker(contender, getattr(forms, contender.model), texts, MAX_LENGTH, log)
+        except RuntimeError as error:
+            run.failed[contender.name] = f"{error}; {_last_line(log)}"
+            continue
+        workers.append(worker)
+        measured = Measured.of(contender, forms.weights(contender.model), worker.about["about"])
+        if size := contender.options.get("batch_size"):
+            measured.padding = padding_in_arrival_order(run.lengths, int(size))
+        run.measured.append(measured)
+    for number in range(1, run.passes + 1):
+        run.peaks.append(fp32_gemm_peak())
+        for worker, measured in zip(workers, run.measured, strict=True):
+            measured.add_pass(worker.ask("pass"))
+            measured.latencies += worker.ask("latency")["seconds"]
+            measured.peak_memory = worker.peak_memory()
+            rate = run.documents / measured.seconds[-1]
+            _tell(f"{run.model}: pass {number} of {run.passes}, {measured.name}: {rate:.1f} documents/s")
+    for worker in workers:
+        worker.close()
+
+
+def _last_line(log: TextIO) -> str:
+    log.seek(0)
+    lines = log.read().strip().splitlines()
+    return lines[-1] if lines else "nothing on stderr"
+
+
+def _tell(line: str) -> None:
+    import sys
+
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""Where the peers are, and the line that installs one that is not there."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+ENVIRONMENTS = ROOT / "benchmarks" / ".peers"
+SPARKNLP_PACKAGE = "com.johnsnowlabs.nlp:spark-nlp_2.12:5.5.3"
+INSTALL_PEERS = "scripts/bench --peers"
+
+
+def python_of(environment: str) -> Path:
+    """The interpreter of a contender's environment; rubriek's own is the one that runs this."""
+    return Path(sys.executable) if environment == "rubriek" else ENVIRONMENTS / environment / "bin" / "python"
+
+
+def shared_peers() -> Path:
+    """Folder of the peers' binaries: in the one that RUBRIEK_SHARED names, default ../shared."""
+    return Path(os.environ.get("RUBRIEK_SHARED", ROOT.parent / "shared")) / "peers"
+
+
+def sparknlp_jars() -> list[str]:
+    """Spark NLP's jars on this machine; none means that Spark fetches `SPARKNLP_PACKAGE`."""
+    return sorted(str(jar) for jar in (shared_peers() / "sparknlp-jars").glob("*.jar"))
+
+
+def tei_binary() -> Path:
+    return shared_peers() / "tei" / "text-embeddings-router"
+
+
+def install_line(need: str) -> str | None:
+    """None when ``need`` is there, else the line that installs it.
+
+    Parameters
+    ----------
+    need : {"sparknlp", "transformers", "java", "tei", "openvino"}
+        An environment under benchmarks/.peers, a program, or a package of rubriek's own environment.
+    """
+    there, line = {
+        "sparknlp": (python_of("sparknlp").exists(), INSTALL_PEERS),
+        "transformers": (python_of("transformers").exists(), INSTALL_PEERS),
+        "java": (shutil.which("java") is not None, "apt-get install openjdk-17-jre-headless"),
+        "tei": (
+            tei_binary().exists(),
+            "cargo install --path router -F ort (in text-embeddings-inference's source), "
+            "then put text-embeddings-router into $RUBRIEK_SHARED/peers/tei/",
+        ),
+        "openvino": (importlib.util.find_spec("openvino") is not None, "pip install 'rubriek[openvino]'"),
+    }[need]
+    return None if there else line

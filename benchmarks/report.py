@@ -1,0 +1,124 @@
+"""A run as one Markdown page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from benchmarks.results import Measured, Run
+from benchmarks.targets import targets
+
+COLUMNS = (
+    "contender",
+    "documents/s",
+    "real tokens/s",
+    "padding",
+    "GFLOP/s",
+    "of GEMM peak",
+    "agreement",
+    "peak RSS, MB",
+    "one headline p50 / p95, ms",
+    "outside engine",
+)
+DISTURBED = 0.05
+
+
+def markdown(run: Run) -> str:
+    """The whole report: machine, table, notes, targets."""
+    return "\n".join([*_heading(run), "", *_table(run), "", *_notes(run), "", *_targets(run), ""])
+
+
+def _heading(run: Run) -> Iterator[str]:
+    machine = run.machine
+    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+    size = run.size
+    yield f"# {run.model}: {size.layers} layers, {size.hidden} wide, {size.labels} labels"
+    yield ""
+    yield f"{machine['date']}. {machine['cpu']} ({', '.join(machine['features'])}),"
+    yield f"{machine['cores']} cores, {machine['memory_gib']} GiB, {machine['system']},"
+    yield f"Python {machine['python']}, {versions}."
+    yield ""
+    yield (
+        f"{run.documents} texts, {run.tokens:,} pieces in all, 256 at most; {run.passes} interleaved passes, "
+        "medians. Start and warm-up are not in the rates."
+    )
+
+
+def _table(run: Run) -> Iterator[str]:
+    yield _row(COLUMNS)
+    yield _row(["---"] + ["---:"] * (len(COLUMNS) - 1))
+    for one in run.measured:
+        yield _row(_cells(run, one))
+    for name, line in run.missing.items():
+        yield _row([name, f"not measured; install it: `{line}`"] + [""] * (len(COLUMNS) - 2))
+    for name, cause in run.failed.items():
+        yield _row([name, f"failed: {cause}"] + [""] * (len(COLUMNS) - 2))
+
+
+def _cells(run: Run, one: Measured) -> list[str]:
+    gflops = run.gflops(one)
+    return [
+        one.name,
+        f"{run.documents / one.wall:.1f}",
+        f"{run.tokens / one.wall:,.0f}",
+        _percent(one.padding),
+        f"{gflops:.0f}",
+        _percent(gflops / run.peak),
+        _percent(run.agreement(one)),
+        f"{one.peak_memory / 1e6:,.0f}",
+        f"{one.latency(0.5) * 1e3:.1f} / {one.latency(0.95) * 1e3:.1f}",
+        _percent(one.outside_engine),
+    ]
+
+
+def _notes(run: Run) -> Iterator[str]:
+    peaks = ", ".join(f"{library} {max(peak[library] for peak in run.peaks):.0f}" for library in run.peaks[0])
+    yield f"* fp32 GEMM peak, measured between the passes: {peaks} GFLOP/s; the share is of the best."
+    yield (
+        "* GFLOP/s counts real pieces only. For rubriek the part of the last layer that it leaves out is not "
+        "counted (it computes there what the first piece needs, since nothing else is read); for the others "
+        "all layers are."
+    )
+    yield (
+        "* agreement: share of labels equal to those of ONNX Runtime fp32 on the plain export, one text a "
+        "call. Spark NLP splits words its own way, so its labels differ for reasons other than precision."
+    )
+    if run.model == "base":
+        yield (
+            "* The weights are made from nl-news: its middle layer left out, so that twelve remain, and each "
+            "doubled in width (benchmarks/widen.py). That gives a dense 768-wide network that classifies "
+            "nearly as nl-news does. Speed does not depend on the values; agreement does, and on random "
+            "weights it would mean nothing."
+        )
+    yield "* peak RSS is that of the process and its children (Spark's JVM, the TEI server)."
+    passes = [
+        f"{one.name}: " + ", ".join(f"{seconds:.2f}" for seconds in one.seconds) for one in run.measured
+    ]
+    yield f"* seconds per pass: {'; '.join(passes)}."
+    disturbed = [one.name for one in run.measured if max(one.others, default=0) > DISTURBED]
+    worst = max((other for one in run.measured for other in one.others), default=0.0)
+    yield f"* CPU used by anything else during a pass: {worst:.1%} at most" + (
+        f"; over 5 % for {', '.join(disturbed)}." if disturbed else "."
+    )
+    abouts = [
+        f"{one.name}: " + ", ".join(f"{key} {value}" for key, value in one.about.items())
+        for one in run.measured
+    ]
+    yield f"* versions and settings: {'; '.join(abouts)}."
+
+
+def _targets(run: Run) -> Iterator[str]:
+    yield "## Targets"
+    yield ""
+    yield _row(["target", "measured", "met"])
+    yield _row(["---", "---", "---"])
+    words = {True: "yes", False: "**no**", None: "not measured"}
+    for target in targets(run):
+        yield _row([target.promise, target.measured, words[target.met]])
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{share:.1%}"
