@@ -90,7 +90,7 @@ def read_tokenizer(folder: Path, vocab_size: int | None) -> ImportedTokenizer:
         vocabulary = read_vocabulary(folder / VOCABULARY, limit=FILE_LIMIT)
         settings.check_class()
         tokenizer = build_wordpiece(
-            vocabulary, settings.casing_for(vocabulary), settings.names, settings.added()
+            vocabulary, settings.casing_for(vocabulary), settings.names, settings.added(vocabulary)
         )
         files = (folder / VOCABULARY, *settings.files)
     else:
@@ -196,35 +196,60 @@ class _Settings:
             )
         return self.casing(usual)
 
-    def added(self) -> dict[int, Token]:
-        """Collect the added tokens by id."""
-        added: dict[int, Token] = {}
-        if (self.folder / ADDED).is_file():
+    def added(self, vocabulary: dict[str, int]) -> dict[int, Token]:
+        """Collect the added tokens by id; what is not said of one is what ``AddedToken`` has by default."""
+        special = self._additional()
+        added = {vocabulary[content]: Token(content) for content in special if content in vocabulary}
+        if ADDED in {file.name for file in self.files}:
             old = self._read(ADDED)
             for content in old.values:
-                added[old.integer(content, least=0)] = Token(content, special=False)
+                is_special = content in special
+                added[old.integer(content, least=0)] = Token(
+                    content, special=is_special, normalized=not is_special
+                )
         if "added_tokens_decoder" in self.config:
             decoder = self.config.fields("added_tokens_decoder")
             for key in decoder.values:
                 if not re.fullmatch(r"[0-9]{1,9}", key):
                     raise TokenizerError(f"{decoder.where} has a key that is no id.", found=checks.shown(key))
-                fields = decoder.fields(key)
-                added[int(key)] = Token(
-                    fields.text("content"),
-                    special=fields.boolean("special", default=False),
-                    **{
-                        name: fields.boolean(name, default=False)
-                        for name in ("single_word", "lstrip", "rstrip")
-                    },
-                    normalized=fields.boolean("normalized", default=False),
-                )
+                added[int(key)] = _added_token(decoder.fields(key))
+        if lost := special - {token.content for token in added.values()}:
+            raise TokenizerError(
+                f"{self.folder} has a special token that the vocabulary does not know.",
+                expected=f"{checks.shown(min(lost))} in {VOCABULARY} or {ADDED}",
+            )
         return added
+
+    def _additional(self) -> set[str]:
+        field = "additional_special_tokens"
+        for fields in (self.config, self.special):
+            if field in fields:
+                values = fields.values[field]
+                if not isinstance(values, list):
+                    raise fields.wrong(field, "a list of tokens")
+                where = f"{fields.where}: {field}"
+                return {
+                    _content(Fields({"token": value}, where, TokenizerError), "token") for value in values
+                }
+        return set()
 
     def model_max_length(self) -> int | None:
         if "model_max_length" not in self.config:
             return None
         value = self.config.number("model_max_length", least=3, most=1e300)
         return int(value) if value <= SANE_LENGTH else None
+
+
+def _added_token(fields: Fields) -> Token:
+    special = fields.boolean("special", default=False)
+    return Token(
+        fields.text("content"),
+        special=special,
+        single_word=fields.boolean("single_word", default=False),
+        lstrip=fields.boolean("lstrip", default=False),
+        rstrip=fields.boolean("rstrip", default=False),
+        normalized=fields.boolean("normalized", default=not special),
+    )
 
 
 def _content(fields: Fields, name: str) -> str:
