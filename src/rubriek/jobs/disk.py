@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -87,9 +86,3 @@ def explained(folder: Path) -> Iterator[None]:
                 hint="choose another output (-o)",
             ) from error
         raise
-
-
-def sha256(path: Path) -> str:
-    """Return the checksum of a file's bytes."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

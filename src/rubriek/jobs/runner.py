@@ -18,10 +18,11 @@ from rubriek.files.dictionaries import Dictionaries
 from rubriek.files.lines import Problem
 from rubriek.files.sinks import open_sink
 from rubriek.files.sources import Survey
-from rubriek.jobs.disk import explained, move, replacing, sha256
+from rubriek.jobs.disk import explained, move, replacing
 from rubriek.jobs.folder import JobFolder, Part
 from rubriek.jobs.job import Job, Report
 from rubriek.jobs.lock import locked
+from rubriek.models.checks import sha256
 from rubriek.statistics import Statistics
 
 if TYPE_CHECKING:
@@ -177,7 +178,13 @@ def _manifest(job: Job, classifier: Classifier) -> dict[str, Any]:
         "on_error": job.on_error,
         "prefix": job.prefix,
         "options": dict(job.options),
-        "model": {"name": bundle.name, "checksums": bundle.checksums},
+        "model": {
+            "name": bundle.name,
+            "checksums": bundle.checksums,
+            "labels": list(bundle.labels),
+            "max_length": bundle.max_length,
+            "threshold": bundle.threshold,
+        },
         "engine": {"name": engine.name, "precision": engine.precision},
     }
 
@@ -195,6 +202,8 @@ def _work(
         so_far = Statistics()
         so_far += total
         so_far += statistics
+        # Documents are counted when a whole window of them is answered; sequences show how far it is.
+        so_far.documents = total.documents + max(statistics.documents, min(table.num_rows, statistics.windows))
         on_progress(so_far)
 
     statistics = Statistics(on_progress=progressed)

@@ -1,0 +1,215 @@
+"""``rubriek classify``: a file in, the same file with labels out."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rubriek.cli.places import Target
+    from rubriek.cli.summary import Summary
+    from rubriek.files.formats import Format
+    from rubriek.files.sources import Source
+    from rubriek.jobs import OnError
+
+_FORMATS = ("csv", "tsv", "jsonl", "parquet", "arrow")
+
+
+@click.command(short_help="Label the texts of a file.")
+@click.argument("input", metavar="INPUT")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    help="Where the results go; - is stdout. [default: beside INPUT, as NAME.classified.EXT]",
+)
+@click.option(
+    "-t",
+    "--text-column",
+    "text_columns",
+    multiple=True,
+    metavar="NAME",
+    help="Column of the text; several (repeated or with commas) are joined by a line break. "
+    "[default: text, or the only column of strings]",
+)
+@click.option(
+    "-m",
+    "--model",
+    default="nl-news",
+    show_default=True,
+    metavar="REF",
+    help="Name or folder of a model; see rubriek models list.",
+)
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(_FORMATS),
+    help="Format of the output. [default: what its name says, else the input's]",
+)
+@click.option(
+    "--input-format",
+    type=click.Choice([*_FORMATS, "lines"]),
+    help="Format of the input. [default: what its name says; lines for stdin]",
+)
+@click.option("--prefix", default="", metavar="TEXT", help="Put before the names of the result columns.")
+@click.option(
+    "--top-k",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Add the column top: the N best labels with their scores.",
+)
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0, 1),
+    metavar="SCORE",
+    help="Multi-label models: score from which a label counts. [default: the model's]",
+)
+@click.option(
+    "--max-length",
+    type=click.IntRange(min=3),
+    metavar="N",
+    help="Pieces of a text that the model sees at once. [default: the model's]",
+)
+@click.option(
+    "--overflow",
+    type=click.Choice(["truncate", "error", "windows"]),
+    default="truncate",
+    show_default=True,
+    help="Longer texts: cut them (and say so in the column truncated), stop, or read them whole in windows.",
+)
+@click.option(
+    "--stride",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="With --overflow windows: pieces from one window to the next. [default: 3/4 of a window]",
+)
+@click.option(
+    "--engine", type=click.Choice(["onnxruntime", "openvino"]), help="What computes. [default: onnxruntime]"
+)
+@click.option(
+    "--precision",
+    type=click.Choice(["fp32", "bf16", "int8"]),
+    help="What it computes in. [default: the model's own]",
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Cores to use. [default: all that this process may use]",
+)
+@click.option(
+    "--token-budget",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Most positions (rows x longest row) in a batch. [default: the engine's]",
+)
+@click.option(
+    "--on-error",
+    type=click.Choice(["stop", "skip"]),
+    default="stop",
+    show_default=True,
+    help="Malformed rows: stop before any work, or leave them out and list them in OUTPUT.errors.jsonl.",
+)
+@click.option("--restart", is_flag=True, help="Throw away what an interrupted run has finished.")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print the summary as one JSON object on stdout, and nothing else there.",
+)
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
+def classify(
+    input: str,
+    output: str | None,
+    output_format: Format | None,
+    input_format: Format | None,
+    text_columns: tuple[str, ...],
+    prefix: str,
+    on_error: OnError,
+    restart: bool,
+    as_json: bool,
+    quiet: bool,
+    **settings: Any,
+) -> None:
+    """Classify the texts of INPUT and write it again with the results as further columns.
+
+    INPUT is a CSV (delimited by , or ;), TSV, JSONL, Parquet, Arrow/Feather or plain text file (one text a
+    line), or - for stdin; text formats may be compressed with gzip or zstd. Its columns stay as they are;
+    added are label, score, scores (of all labels), tokens, truncated, windows and empty.
+
+    A run that was interrupted or killed goes on where it was when the same command is given again; until then
+    its finished parts lie in OUTPUT.job. OUTPUT is replaced when all is done, and not before.
+
+    \b
+    Examples:
+      rubriek classify news.csv
+      rubriek classify news.csv -t title,text -o labelled.parquet
+      rubriek classify archive.jsonl.gz --model ./my-model --overflow windows --on-error skip
+      zcat news.txt.gz | rubriek classify - --format jsonl > labelled.jsonl
+    """  # noqa: D301 -- click reads \b
+    from rubriek.cli.places import opened_source, opened_target
+    from rubriek.files.text_columns import choose_text_columns
+
+    if quiet:
+        logging.getLogger("rubriek").setLevel(logging.WARNING)
+    with (
+        opened_source(input, input_format) as source,
+        opened_target(source, input, output, output_format) as target,
+    ):
+        if as_json and target.path is None:
+            raise click.UsageError("--json prints on stdout, where the results go: name a file with -o.")
+        columns = choose_text_columns(source, text_columns)
+        run = {"prefix": prefix, "on_error": on_error}
+        summary = _run(source, target, columns, run, settings, restart=restart, quiet=quiet)
+    if as_json:
+        click.echo(json.dumps(summary.to_dict(), ensure_ascii=False))
+    elif not quiet:
+        _show(summary, to_stderr=target.path is None)
+
+
+def _run(
+    source: Source,
+    target: Target,
+    columns: Sequence[str],
+    run: Mapping[str, Any],
+    settings: dict[str, Any],
+    *,
+    restart: bool,
+    quiet: bool,
+) -> Summary:
+    import rubriek
+    from rubriek import jobs
+    from rubriek.cli.progress import progress
+    from rubriek.cli.summary import Summary
+
+    loaded = {name: settings.pop(name) for name in ("engine", "precision", "threads")}
+    classifier = rubriek.load(settings.pop("model"), **loaded)
+    options = {name: value for name, value in settings.items() if value is not None}
+    job = jobs.Job(
+        source, target.place, target.format, columns, compression=target.compression, options=options, **run
+    )
+    start = time.perf_counter()
+    try:
+        with progress(quiet=quiet) as shown:
+            report = jobs.run(
+                job, classifier, restart=restart, on_start=shown.started, on_progress=shown.progressed
+            )
+    except KeyboardInterrupt:
+        if target.path is not None and jobs.job_folder(target.path).exists():
+            click.echo(f"The same command goes on from {jobs.job_folder(target.path)}.", err=True)
+        raise
+    seconds = time.perf_counter() - start
+    return Summary(report, classifier, source.name, tuple(columns), job.prefix, target.path, seconds)
+
+
+def _show(summary: Summary, *, to_stderr: bool) -> None:
+    from rubriek.cli.terminal import Screen
+
+    for line in summary.lines(Screen.of(sys.stderr if to_stderr else sys.stdout)):
+        click.echo(line, err=to_stderr)

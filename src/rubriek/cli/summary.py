@@ -1,0 +1,122 @@
+"""What a run is summed up as: for people and as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rubriek.cli.terminal import Screen, bars, facts, table
+
+if TYPE_CHECKING:
+    from rubriek.classifier import Classifier
+    from rubriek.jobs import Report
+
+_SHOWN_ROWS = 8
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A finished run.
+
+    Attributes
+    ----------
+    report : Report
+        What the job did.
+    classifier : Classifier
+        What did it.
+    source : str
+        The input as the user named it.
+    text_columns : tuple of str
+        Where the texts were.
+    prefix : str
+        Of the result columns.
+    output : Path or None
+        Where the results are; None: they went to stdout.
+    seconds : float
+        Wall time of this run, loading the model left out.
+    """
+
+    report: Report
+    classifier: Classifier
+    source: str
+    text_columns: tuple[str, ...]
+    prefix: str
+    output: Path | None
+    seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as JSON values."""
+        report, engine = self.report, self.classifier.engine
+        return {
+            "input": self.source,
+            "output": None if self.output is None else str(self.output),
+            "errors": None if report.errors is None else str(report.errors),
+            "rows": report.rows,
+            "resumed_rows": report.resumed_rows,
+            "skipped_rows": report.skipped,
+            "text_columns": list(self.text_columns),
+            "model": self.classifier.bundle.name,
+            "engine": engine.name,
+            "precision": engine.precision,
+            "threads": engine.threads,
+            "wall_seconds": self.seconds,
+            **report.statistics.to_dict(),
+        }
+
+    def lines(self, screen: Screen) -> list[str]:
+        """Return it as lines for a terminal: some rows, the numbers, the labels."""
+        blocks = [self._preview(screen), facts(self._facts()), bars(self._labels(), screen)]
+        return [line for block in blocks if block for line in ["", *block]]
+
+    def _facts(self) -> dict[str, str | None]:
+        report, statistics, engine = self.report, self.report.statistics, self.classifier.engine
+        return {
+            "documents": f"{report.rows:,} ({statistics.documents_per_second:,.0f} a second)",
+            "real tokens": f"{statistics.tokens:,} ({statistics.tokens_per_second:,.0f} a second)",
+            "padding": f"{100 * statistics.padding_share:.1f} % of all positions",
+            "duplicates": f"{statistics.duplicates:,} answered once",
+            "truncated": self._truncated(),
+            "without text": f"{statistics.nulls:,} null, {statistics.empty:,} empty",
+            "skipped": f"{report.skipped:,} malformed rows, listed in {report.errors or 'the log above'}"
+            if report.skipped
+            else None,
+            "resumed": f"{report.resumed_rows:,} rows were finished by an earlier run"
+            if report.resumed_rows
+            else None,
+            "model": self.classifier.bundle.name,
+            "engine": f"{engine.name}, {engine.precision}, {_counted(engine.threads, 'thread')}",
+            "text": " + ".join(self.text_columns),
+            "output": "stdout" if self.output is None else str(self.output),
+        }
+
+    def _truncated(self) -> str:
+        truncated = self.report.statistics.truncated
+        return f"{truncated:,}" + (" (--overflow windows reads such texts whole)" if truncated else "")
+
+    def _labels(self) -> dict[str, int]:
+        return dict(self.report.statistics.labels.most_common())
+
+    def _preview(self, screen: Screen) -> list[str]:
+        shown = self.report.preview.slice(0, _SHOWN_ROWS)
+        name = "title" if "title" in shown.column_names else self.text_columns[0]
+        none = "–" if screen.unicode else "-"
+        rows = [
+            [str(none if text is None else text), label or none, none if score is None else f"{score:.2f}"]
+            for text, label, score in zip(
+                shown[name].to_pylist(),
+                shown[self.prefix + "label"].to_pylist(),
+                shown[self.prefix + "score"].to_pylist(),
+                strict=True,
+            )
+        ]
+        if not rows:
+            return []
+        header, *lines = table(rows, screen, header=[name, "label", "score"])
+        return [click.style(header, bold=True), *lines]
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" + ("" if number == 1 else "s")
