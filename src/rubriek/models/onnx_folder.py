@@ -68,7 +68,7 @@ def import_onnx(
     with staged(target, overwrite=overwrite) as partial:
         save_model(model, partial / MODEL)
         (partial / TOKENIZER).write_text(tokenizer.text, encoding="utf-8")
-        outputs = _try_out(partial / MODEL, file, tokenizer)
+        outputs = try_out(partial / MODEL, file, tokenizer)
         names, problem_type, label_file = _labels(folder, config, outputs, labels)
         files = (file, *external, *tokenizer.files, *label_file)
         Bundle(
@@ -147,7 +147,7 @@ def _encoder(config: Fields | None, outputs: int) -> dict[str, int] | None:
     return encoder_of(bert_config(config, outputs))
 
 
-def _try_out(written: Path, source: Path, tokenizer: ImportedTokenizer) -> int:
+def try_out(written: Path, source: Path, tokenizer: ImportedTokenizer) -> int:
     """Run the empty text, beside a padded one, and count the logits.
 
     What ONNX Runtime cannot load or run is found here, while nothing has been written yet.

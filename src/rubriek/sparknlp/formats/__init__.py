@@ -6,6 +6,7 @@ number.
 
 from __future__ import annotations
 
+from rubriek.sparknlp.formats.exported import read_exported
 from rubriek.sparknlp.formats.onnx_archive import OnnxArchive
 from rubriek.sparknlp.formats.reading import read_saved
 from rubriek.sparknlp.formats.saved import (
@@ -30,6 +31,7 @@ __all__ = [
     "SavedPipeline",
     "SavedStage",
     "TokenRule",
+    "read_exported",
     "read_saved",
     "write_saved",
     "write_saved_zip",
