@@ -14,7 +14,7 @@ from rubriek import settings
 from rubriek.errors import BundleError, ModelError, ModelNotFoundError, RubriekWarning
 from rubriek.models import checks
 from rubriek.models.bundle import NAME, RECORD, Bundle
-from rubriek.models.importing import format_of, import_model, slug
+from rubriek.models.importing import format_of, import_model, is_saved, slug
 
 __all__ = ["installed", "resolve"]
 
@@ -34,8 +34,9 @@ def resolve(ref: Path | str) -> Bundle:
     ----------
     ref : str or path
         The name of a model that is built in or in the cache, or else the path of a bundle, a Hugging Face
-        folder or an ONNX folder. The last two are imported into the cache, once for each content; a line of
-        the log (INFO) says so. Write ``./name`` for a folder that is called like a model.
+        folder, an ONNX folder, or a folder or zip that Spark NLP saved. All but bundles are imported into the
+        cache, once for each content; a line of the log (INFO) says so. Write ``./name`` for a folder that is
+        called like a model.
 
     Returns
     -------
@@ -61,7 +62,7 @@ def resolve(ref: Path | str) -> Bundle:
             if (home / ref / RECORD).is_file():
                 return Bundle.open(home / ref)
     path = Path(ref).expanduser()
-    if not str(ref) or not path.is_dir():
+    if not str(ref) or not (path.is_dir() or is_saved(path)):
         raise _not_found(ref)
     if (path / RECORD).is_file():
         return Bundle.open(path)
@@ -134,6 +135,8 @@ def _content_key(folder: Path) -> str:
 
 
 def _files_read(folder: Path, format_: str) -> list[Path]:
+    if format_ == "sparknlp":
+        return sorted(path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else [folder]
     if format_ == "onnx":
         weights = [*folder.glob("*.onnx*"), *folder.glob("onnx/*")]
     else:

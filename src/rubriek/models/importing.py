@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rubriek import settings
@@ -33,7 +33,8 @@ def import_model(
         A Hugging Face folder (config.json, model.safetensors or pytorch_model.bin, tokenizer.json or
         vocab.txt) of a ``BertForSequenceClassification``, or a folder with model.onnx or onnx/model.onnx, a
         tokenizer, and config.json or labels.txt. Where a folder has both kinds of weights, those of Hugging
-        Face are used.
+        Face are used. Or a folder or zip that Spark NLP saved, of a ``BertForSequenceClassification`` or of a
+        pipeline with one.
     target : path, optional
         The bundle to write. Default: the name, in the cache, where `rubriek.load` finds it.
     name : str, optional
@@ -66,17 +67,17 @@ def import_model(
     >>> import_model("no-such-folder")
     Traceback (most recent call last):
     ...
-    rubriek.errors.ModelNotFoundError: There is no folder at no-such-folder.
-      expected: a Hugging Face folder, or one with model.onnx
+    rubriek.errors.ModelNotFoundError: There is no model at no-such-folder.
+      expected: a Hugging Face folder, one with model.onnx, or a folder or zip that Spark NLP saved
     """
     source = Path(source)
-    if not source.is_dir():
+    if not source.is_dir() and not is_saved(source):
         raise ModelNotFoundError(
-            f"There is no folder at {source}.",
-            expected="a Hugging Face folder, or one with model.onnx",
+            f"There is no model at {source}.",
+            expected="a Hugging Face folder, one with model.onnx, or a folder or zip that Spark NLP saved",
             found="a file" if source.exists() else None,
         )
-    named = name or slug(Path(target or source).absolute().name)
+    named = name or slug(Path(target or source).absolute().name.removesuffix(".zip"))
     if not NAME.fullmatch(named):
         raise OptionError(
             "The option 'name' is no name for a model.",
@@ -85,19 +86,29 @@ def import_model(
         )
     place = Path(target) if target is not None else settings.cache_folder() / "models" / named
     refuse_existing(place, overwrite=overwrite)
-    format_ = format_of(source)
-    importer = import_huggingface if format_ == "huggingface" else import_onnx
-    return importer(source, place, name=named, max_length=max_length, labels=labels, overwrite=overwrite)
+    return _importer(format_of(source))(
+        source, place, name=named, max_length=max_length, labels=labels, overwrite=overwrite
+    )
+
+
+def _importer(format_: str) -> Callable[..., Bundle]:
+    if format_ == "sparknlp":
+        from rubriek.models.sparknlp import import_sparknlp  # its parsers are not needed for other models
+
+        return import_sparknlp
+    return import_huggingface if format_ == "huggingface" else import_onnx
 
 
 def format_of(folder: Path) -> str:
-    """Tell what a folder holds: ``"huggingface"`` or ``"onnx"``.
+    """Tell what a folder or zip holds: ``"huggingface"``, ``"onnx"`` or ``"sparknlp"``.
 
     Raises
     ------
     ModelError
-        If it is neither.
+        If it is none of them.
     """
+    if is_saved(folder):
+        return "sparknlp"
     if (folder / RECORD).is_file():
         raise ModelError(
             f"{folder} is a bundle already.", hint="load it by its path, or copy the folder into the cache"
@@ -113,6 +124,13 @@ def format_of(folder: Path) -> str:
         expected=f"{CONFIG} with model.safetensors or pytorch_model.bin, or model.onnx",
         found=listing(folder),
     )
+
+
+def is_saved(path: Path) -> bool:
+    """Tell whether a path looks like what Spark NLP saves: a zip, or a folder with Spark ML's metadata."""
+    if path.is_dir():
+        return (path / "metadata").is_dir() and any((path / "metadata").glob("part-*"))
+    return path.is_file() and path.suffix == ".zip"
 
 
 def slug(name: str) -> str:

@@ -54,13 +54,6 @@ DEFAULTS: dict[str, Any] = {
 """What Spark NLP's BertForSequenceClassification has where nothing was set."""
 
 
-def is_saved(path: Path) -> bool:
-    """Tell whether a path looks like what Spark NLP saves: a zip, or a folder with Spark ML's metadata."""
-    if path.is_dir():
-        return (path / "metadata").is_dir() and any((path / "metadata").glob("part-*"))
-    return path.is_file() and path.suffix == ".zip"
-
-
 def import_sparknlp(
     source: Path | SavedClassifier,
     target: Path,
