@@ -74,7 +74,7 @@ def fitted(text: str, columns: int, ellipsis: str = "…") -> str:
     >>> fitted("Koning opent museum", 10), fitted("京都京都", 5), fitted("twee\nregels", 20)
     ('Koning op…', '京都…', 'twee regels')
     """
-    text = " ".join("".join(c if _is_shown(c) else " " for c in text).split())
+    text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     if width(text) <= columns:
         return text
     room = columns - len(ellipsis)
@@ -85,11 +85,6 @@ def fitted(text: str, columns: int, ellipsis: str = "…") -> str:
             break
         kept.append(character)
     return ("".join(kept).rstrip() + ellipsis)[:columns] if columns > 0 else ""
-
-
-def _is_shown(character: str) -> bool:
-    # Cf holds the marks that turn the writing direction; Cc the control characters, that of colours too.
-    return unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
 def table(

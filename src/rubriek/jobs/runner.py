@@ -203,7 +203,9 @@ def _work(
         so_far += total
         so_far += statistics
         # Documents are counted when a whole window of them is answered; sequences show how far it is.
-        so_far.documents = total.documents + max(statistics.documents, min(table.num_rows, statistics.windows))
+        so_far.documents = total.documents + max(
+            statistics.documents, min(table.num_rows, statistics.windows)
+        )
         on_progress(so_far)
 
     statistics = Statistics(on_progress=progressed)
@@ -254,7 +256,7 @@ def _write(job: Job, folder: JobFolder, parts: Sequence[Part], schema: pa.Schema
     if job.format == "arrow" and any(pa.types.is_dictionary(field.type) for field in schema):
         dictionaries = Dictionaries(schema, map(folder.read, parts))
         schema, recode = dictionaries.schema, dictionaries.recoded
-    layout = job.source.layout
+    layout = job.source.layout if job.format == job.source.format else None
     with open_sink(stream, schema, job.format, compression=job.compression, layout=layout) as sink:
         for part in parts:
             table = folder.read(part)

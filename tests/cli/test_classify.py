@@ -1,0 +1,392 @@
+"""Files in, the same files with labels out: through the command, with a real model."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.feather
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner
+
+import rubriek
+from rubriek import jobs
+from rubriek.cli import main
+from rubriek.models import Bundle
+
+TEXTS = ["Koning opent museum", "De Tweede Kamer stemt over de begroting", "Beurs sluit hoger", ""]
+RESULTS = ["label", "score", "scores", "tokens", "truncated", "windows", "empty"]
+
+
+@pytest.fixture
+def classify(tiny_a: Bundle):
+    def run(*arguments: object, status: int = 0, **options: object):
+        command = ["classify", *map(str, arguments), "--model", str(tiny_a.folder)]
+        result = CliRunner().invoke(main, command, **options)
+        assert result.exit_code == status, result.output + repr(result.exception)
+        return result
+
+    return run
+
+
+@pytest.fixture
+def labels(tiny_a: Bundle) -> list[str]:
+    return rubriek.load(tiny_a.folder).predict(TEXTS)["label"].to_pylist()
+
+
+@pytest.fixture
+def news(tmp_path) -> Path:
+    path = tmp_path / "nieuws.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "title", "text"])
+        writer.writerows([f"{i:03}", f"Kop {i}", text] for i, text in enumerate(TEXTS))
+    return path
+
+
+def write(path: Path, format: str) -> Path:
+    table = pa.table({"id": ["007", "008", "009", "010"], "text": TEXTS})
+    if format == "csv":
+        path.write_text(
+            "id,text\n" + "".join(f'{r["id"]},"{r["text"]}"\n' for r in table.to_pylist()), encoding="utf-8"
+        )
+    elif format == "tsv":
+        path.write_text(
+            "id\ttext\n" + "".join(f"{r['id']}\t{r['text']}\n" for r in table.to_pylist()), encoding="utf-8"
+        )
+    elif format == "jsonl":
+        path.write_text("".join(json.dumps(row) + "\n" for row in table.to_pylist()), encoding="utf-8")
+    elif format == "parquet":
+        pq.write_table(table, path)
+    else:
+        pyarrow.feather.write_feather(table, str(path))
+    return path
+
+
+def read(path: Path, format: str) -> list[dict[str, object]]:
+    if format in ("csv", "tsv"):
+        with path.open(encoding="utf-8", newline="") as file:
+            return list(csv.DictReader(file, delimiter="," if format == "csv" else "\t"))
+    if format == "jsonl":
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    table = pq.read_table(path) if format == "parquet" else pyarrow.feather.read_table(path)
+    return table.to_pylist()
+
+
+@pytest.mark.parametrize("format", ["csv", "tsv", "jsonl", "parquet", "arrow"])
+@pytest.mark.parametrize("output_format", ["csv", "tsv", "jsonl", "parquet", "arrow"])
+def test_every_format_goes_into_every_format(classify, labels, tmp_path, format, output_format):
+    source = write(tmp_path / f"in.{format}", format)
+    classify(source, "-o", tmp_path / f"uit.{output_format}")
+    rows = read(tmp_path / f"uit.{output_format}", output_format)
+    assert [row["id"] for row in rows] == ["007", "008", "009", "010"]
+    assert [row["text"] for row in rows] == TEXTS
+    assert [row["label"] for row in rows] == labels
+    assert list(rows[0]) == ["id", "text", *RESULTS]
+    scores = rows[0]["scores"]
+    scores = json.loads(scores) if isinstance(scores, str) else scores
+    assert max(scores.values()) == pytest.approx(float(rows[0]["score"]), abs=1e-6)
+    assert sum(scores.values()) == pytest.approx(1, abs=1e-5)
+
+
+def test_the_scores_are_those_of_the_library(classify, news, tmp_path, tiny_a):
+    classify(news, "-t", "title", "-t", "text", "-o", tmp_path / "uit.parquet")
+    found = pq.read_table(tmp_path / "uit.parquet")
+    frame = pa.table({"title": [f"Kop {i}" for i in range(4)], "text": TEXTS})
+    expected = rubriek.load(tiny_a.folder).predict(frame, text_column=["title", "text"])
+    for name in RESULTS:
+        assert found[name].to_pylist() == expected[name].to_pylist()
+
+
+def test_without_an_output_it_lies_beside_the_input(classify, news, tmp_path):
+    result = classify(news)
+    assert (tmp_path / "nieuws.classified.csv").exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["nieuws.classified.csv", "nieuws.csv"]
+    assert str(tmp_path / "nieuws.classified.csv") in result.stdout
+
+
+def test_the_summary_says_what_was_done(classify, news, labels, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    text = classify(news).stdout
+    for part in [
+        "Kop 1",
+        labels[0],
+        "documents",
+        "real tokens",
+        "padding",
+        "duplicates",
+        "truncated",
+        "1 empty",
+    ]:
+        assert part in text
+    assert "onnxruntime" in text
+    assert "█" in text
+    assert max(len(line) for line in text.splitlines() if not line.startswith("output")) <= 60
+
+
+def test_the_json_summary_adds_up(classify, news, tmp_path, labels, tiny_a):
+    news.write_text(news.read_text(encoding="utf-8") + "004,x,Beurs sluit hoger\n", encoding="utf-8")
+    result = classify(news, "--json")
+    summary = json.loads(result.stdout)
+    assert (summary["rows"], summary["documents"], summary["duplicates"], summary["empty"]) == (5, 5, 1, 1)
+    assert sum(summary["labels"].values()) == 5
+    assert summary["output"] == str(tmp_path / "nieuws.classified.csv")
+    assert summary["model"] == tiny_a.name
+    assert (summary["precision"], summary["text_columns"]) == ("fp32", ["text"])
+    assert 0 <= summary["padding_share"] < 1
+    assert summary["wall_seconds"] > 0
+
+
+def test_quiet_is_quiet(classify, news):
+    result = classify(news, "-q")
+    assert (result.stdout, result.stderr) == ("", "")
+
+
+class TestStreams:
+    def test_stdin_to_stdout_keeps_stdout_clean(self, classify, labels):
+        result = classify("-", "--format", "jsonl", input="\n".join(TEXTS[:3]))
+        rows = [json.loads(line) for line in result.stdout.splitlines()]
+        assert [row["label"] for row in rows] == labels[:3]
+        assert "documents" in result.stderr
+
+    def test_stdin_may_be_any_format_and_compressed(self, classify, labels):
+        data = gzip.compress(json.dumps({"n": 1, "text": TEXTS[0]}).encode())
+        result = classify("-", "--input-format", "jsonl", "-q", input=data)
+        assert json.loads(result.stdout)["label"] == labels[0]
+        assert result.stderr == ""
+
+    def test_a_file_may_go_to_stdout_in_any_format(self, classify, news, labels):
+        result = classify(news, "-o", "-", "--format", "parquet", "-q")
+        table = pq.read_table(pa.BufferReader(result.stdout_bytes))
+        assert table["label"].to_pylist() == labels
+
+    def test_stdin_to_a_file(self, classify, tmp_path, labels):
+        classify("-", "-o", tmp_path / "uit.csv", input=TEXTS[0])
+        assert [row["label"] for row in read(tmp_path / "uit.csv", "csv")] == labels[:1]
+
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+    def test_a_named_pipe_is_read_like_stdin(self, classify, tmp_path, labels):
+        os.mkfifo(tmp_path / "pipe")
+        writer = threading.Thread(target=(tmp_path / "pipe").write_text, args=(TEXTS[0] + "\n",))
+        writer.start()
+        result = classify(tmp_path / "pipe", "-q")
+        writer.join()
+        assert labels[0] in result.stdout
+
+    def test_a_device_is_written_to_and_not_replaced(self, classify, news):
+        classify(news, "-o", os.devnull, "-q")
+        assert not Path(os.devnull).is_file()
+
+    def test_malformed_rows_of_stdin_are_told_with_their_line(self, classify):
+        result = classify("-", "--input-format", "jsonl", input='{"text": "a"}\n{"text":\n', status=1)
+        assert "stdin, line 2: not JSON" in result.stderr
+        assert result.stdout == ""
+
+    def test_json_and_results_do_not_share_stdout(self, classify, news):
+        assert "name a file with -o" in classify(news, "-o", "-", "--json", status=2).stderr
+
+
+class TestOptions:
+    def test_top_k_windows_and_lengths_reach_the_classifier(self, classify, tmp_path):
+        path = tmp_path / "in.jsonl"
+        path.write_text(json.dumps({"text": "Koning opent museum in Amsterdam. " * 20}), encoding="utf-8")
+        classify(
+            path,
+            "--top-k",
+            2,
+            "--overflow",
+            "windows",
+            "--max-length",
+            16,
+            "--stride",
+            10,
+            "--token-budget",
+            64,
+        )
+        (row,) = read(tmp_path / "in.classified.jsonl", "jsonl")
+        assert len(row["top"]) == 2
+        assert row["windows"] > 5
+        assert row["truncated"] is False
+
+    def test_overflow_error_names_the_way_out(self, classify, news):
+        result = classify(news, "--max-length", 4, "--overflow", "error", status=1)
+        assert "--overflow windows reads them whole" in result.stderr
+
+    def test_an_option_that_makes_no_sense_is_a_wrong_command(self, classify, news):
+        assert "stride" in classify(news, "--stride", 4, status=2).stderr
+
+    def test_threads_engine_and_precision_are_told(self, classify, news):
+        summary = json.loads(classify(news, "--threads", 1, "--engine", "onnxruntime", "--json").stdout)
+        assert (summary["threads"], summary["precision"]) == (1, "fp32")
+        assert summary["engine"].startswith("onnxruntime")
+
+    def test_a_result_column_that_is_there_needs_a_prefix(self, classify, news, tmp_path):
+        news.write_text("label,text\nx,Koning opent museum\n", encoding="utf-8")
+        assert "--prefix predicted_" in classify(news, status=2).stderr
+        assert [path.name for path in tmp_path.iterdir()] == ["nieuws.csv"]
+        result = classify(news, "--prefix", "predicted_")
+        assert read(tmp_path / "nieuws.classified.csv", "csv")[0]["label"] == "x"
+        assert "Koning opent museum" in result.stdout
+
+    def test_the_text_column_has_to_be_clear(self, classify, news):
+        news.write_text("kop,inhoud\na,b\n", encoding="utf-8")
+        result = classify(news, status=2)
+        assert "--text-column" in result.stderr
+        assert "'kop', 'inhoud'" in result.stderr
+        assert "inhoud" in classify(news, "-t", "inhoud").stdout
+
+    @pytest.mark.parametrize(
+        ("name", "message"),
+        [("uit.txt", "cannot hold results"), ("uit.parquet.gz", "not compressed"), ("uit", "--format")],
+    )
+    def test_an_output_that_cannot_be_written_is_refused_at_once(self, classify, news, name, message):
+        result = classify(news, "-o", news.with_name(name), status=1 if name == "uit" else 2)
+        assert message in result.stderr
+
+    def test_an_unknown_suffix_may_be_given_a_format(self, classify, news, labels):
+        classify(news, "-o", news.with_name("uit"), "--format", "jsonl")
+        assert [row["label"] for row in read(news.with_name("uit"), "jsonl")] == labels
+
+    def test_compressed_in_compressed_out(self, classify, tmp_path, labels):
+        (tmp_path / "in.txt.gz").write_bytes(gzip.compress("\n".join(TEXTS[:2]).encode()))
+        classify(tmp_path / "in.txt.gz", "-q")
+        text = gzip.decompress((tmp_path / "in.classified.csv.gz").read_bytes()).decode()
+        assert [row["label"] for row in csv.DictReader(text.splitlines())] == labels[:2]
+
+    def test_a_dutch_spreadsheet_comes_back_as_one(self, classify, tmp_path):
+        (tmp_path / "in.csv").write_bytes(
+            "\ufeffid;text\r\n1;Koning opent museum; nee\r\n".encode().replace(b"; nee", b"")
+        )
+        result = classify(tmp_path / "in.csv")
+        assert "delimited by ';'" in result.stderr
+        assert (tmp_path / "in.classified.csv").read_bytes().startswith(b"\xef\xbb\xbfid;text;label;")
+
+
+class TestMalformed:
+    def test_the_default_stops_and_replaces_nothing(self, classify, news):
+        with news.open("ab") as file:
+            file.write(b"5,kop,caf\xe9\n")
+        output = news.with_name("nieuws.classified.csv")
+        output.write_text("oud", encoding="utf-8")
+        result = classify(news, status=1)
+        assert "nieuws.csv, line 6: byte 0xe9 is not UTF-8" in result.stderr
+        assert "--on-error skip" in result.stderr or "iconv" in result.stderr
+        assert output.read_text(encoding="utf-8") == "oud"
+
+    def test_skip_counts_them_and_lists_them(self, classify, news):
+        with news.open("a", encoding="utf-8") as file:
+            file.write("te weinig\n")
+        result = classify(news, "--on-error", "skip")
+        listed = news.with_name("nieuws.classified.csv.errors.jsonl")
+        assert json.loads(listed.read_text(encoding="utf-8"))["line"] == 6
+        assert "1 malformed row" in result.stdout
+        assert str(listed) in result.stdout
+
+
+CHILD = """
+import sys
+from rubriek.classifier import Classifier
+from rubriek.files import sources
+
+sources.CHUNK_ROWS = 8
+answer = Classifier.classify
+
+def told(self, texts, **options):
+    sys.stdout.write("*")
+    sys.stdout.flush()
+    sys.stdin.read(1)
+    return answer(self, texts, **options)
+
+Classifier.classify = told
+from rubriek.cli import main
+main()
+"""
+
+
+class TestInterrupted:
+    @pytest.fixture
+    def big(self, tmp_path) -> Path:
+        path = tmp_path / "groot.csv"
+        rows = [f'{i},"{TEXTS[i % 3]} {i * i % 17}"\n' for i in range(100)]
+        path.write_text("id,text\n" + "".join(rows), encoding="utf-8")
+        return path
+
+    def start(self, source: Path, output: Path, model: Path) -> subprocess.Popen[bytes]:
+        """Start a run that writes a star before each question to the model, and waits for a byte after it."""
+        arguments = ["classify", source, "-o", output, "-m", model, "-q", "--on-error", "skip"]
+        command = [sys.executable, "-c", CHILD, *map(str, arguments)]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0)
+
+    def end(self, child: subprocess.Popen[bytes]) -> tuple[int, bytes, bytes]:
+        """Let a run go on to its end; return its status and what it wrote."""
+        with child:
+            stdout, stderr = child.communicate(b"+" * 1000)
+        return child.returncode, stdout, stderr
+
+    def stop(self, child: subprocess.Popen[bytes], questions: int, number: int) -> tuple[int, bytes]:
+        """Answer some questions, then send a signal while the last of them is worked on."""
+        with child:
+            for _ in range(questions):
+                if not child.stdout.read(1):
+                    break
+                child.stdin.write(b"+")
+            child.send_signal(number)
+            _, stderr = child.communicate()
+        return child.returncode, stderr
+
+    @pytest.mark.parametrize("suffix", ["csv", "parquet"])
+    def test_killed_again_and_again_the_output_is_the_same_byte_for_byte(self, big, tmp_path, tiny_a, suffix):
+        expected, output = tmp_path / f"heel.{suffix}", tmp_path / f"uit.{suffix}"
+        assert self.end(self.start(big, expected, tiny_a.folder))[0] == 0
+        chance = random.Random(suffix)
+        # The first question is for the names of the columns; then comes one for each of the 13 parts. So a run
+        # finishes 4 of them at most before it is killed.
+        for _ in range(3):
+            status, _ = self.stop(
+                self.start(big, output, tiny_a.folder), chance.randint(1, 5), signal.SIGKILL
+            )
+            assert status == -signal.SIGKILL
+            assert not output.exists()
+        assert self.end(self.start(big, output, tiny_a.folder))[0] == 0
+        assert output.read_bytes() == expected.read_bytes()
+        assert not jobs.job_folder(output).exists()
+
+    @pytest.mark.skipif(os.name == "nt", reason="needs SIGINT")
+    def test_ctrl_c_says_how_to_go_on(self, big, tmp_path, tiny_a):
+        output = tmp_path / "uit.csv"
+        status, stderr = self.stop(self.start(big, output, tiny_a.folder), 4, signal.SIGINT)
+        assert status == 130
+        assert b"The same command goes on" in stderr
+        assert b"Traceback" not in stderr
+        assert jobs.job_folder(output).is_dir()
+        status, questions, _ = self.end(self.start(big, output, tiny_a.folder))
+        assert status == 0
+        # Of 13 parts at least two were finished.
+        assert len(questions) <= 1 + 11
+
+    def test_another_command_is_refused_until_restart(self, classify, big, tmp_path, tiny_a):
+        output = tmp_path / "uit.csv"
+        self.stop(self.start(big, output, tiny_a.folder), 4, signal.SIGKILL)
+        result = classify(big, "-o", output, "--top-k", 2, status=1)
+        assert "options.top_k" in result.stderr
+        assert "--restart" in result.stderr
+        classify(big, "-o", output, "--top-k", 2, "--restart")
+        assert len(read(output, "csv")) == 100
+
+    def test_what_an_earlier_run_finished_is_told(self, classify, big, tmp_path, tiny_a):
+        output = tmp_path / "uit.csv"
+        self.stop(self.start(big, output, tiny_a.folder), 4, signal.SIGKILL)
+        summary = json.loads(classify(big, "-o", output, "--on-error", "skip", "--json").stdout)
+        assert 16 <= summary["resumed_rows"] < 100
+        assert summary["documents"] == 100
