@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from rubriek.cli.export import export
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -27,6 +29,9 @@ def models() -> None:
       rubriek models list
       rubriek models import ./my-bert --name my-bert
     """  # noqa: D301 -- click reads \b
+
+
+models.add_command(export)
 
 
 @models.command("list")
@@ -104,7 +109,8 @@ def import_(
     """Import the model in the folder SOURCE, so that it can be used by its name.
 
     SOURCE holds a BertForSequenceClassification of Hugging Face (config.json, model.safetensors or
-    pytorch_model.bin, a tokenizer), or model.onnx with a tokenizer. Nothing in it is run.
+    pytorch_model.bin, a tokenizer), or model.onnx with a tokenizer, or what Spark NLP saved; the last may also
+    be a zip. Nothing in it is run.
 
     \b
     Examples:

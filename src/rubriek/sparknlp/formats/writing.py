@@ -38,23 +38,38 @@ def write_saved(saved: Saved, target: Path | str, *, overwrite: bool = False) ->
         _write(saved, folder)
 
 
-def write_saved_zip(saved: Saved, target: Path | str) -> None:
+def write_saved_zip(saved: Saved, target: Path | str, *, overwrite: bool = False) -> None:
     """Write a model or pipeline as a zip with the folder's content at its root, as the Models Hub serves it.
+
+    Parameters
+    ----------
+    saved : SavedClassifier, SavedStage or SavedPipeline
+        What to write.
+    target : path
+        The zip to make.
+    overwrite : bool, default False
+        Replace a zip that is there.
 
     Raises
     ------
     ModelError
-        If something is there already, or nothing can be written.
+        If something is there that may not be replaced, or nothing can be written.
     """
     target = Path(target).absolute()
-    refuse_existing(target)
+    _refuse(target, overwrite=overwrite)
+    target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as place:
         folder, archive = Path(place, "folder"), Path(place, "zip")
         folder.mkdir()
         _write(saved, folder)
         _zip(folder, archive)
+        _refuse(target, overwrite=overwrite)
+        archive.replace(target)
+
+
+def _refuse(target: Path, *, overwrite: bool) -> None:
+    if not (overwrite and zipfile.is_zipfile(target)):
         refuse_existing(target)
-        archive.rename(target)
 
 
 def _zip(folder: Path, target: Path) -> None:
