@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from rubriek.models.bundle import Agreement, Bundle, ProblemType
 from rubriek.models.importing import import_model
+from rubriek.models.quantizing import quantize
 
-__all__ = ["Agreement", "Bundle", "ProblemType", "import_model"]
+__all__ = ["Agreement", "Bundle", "ProblemType", "import_model", "quantize"]

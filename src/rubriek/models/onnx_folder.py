@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,9 +22,6 @@ from rubriek.models.huggingface import choose_length, encoder_of, save_model, so
 from rubriek.models.onnx_graph import logits_of, precision_of, read_graph, use_inputs, vocabulary_size
 from rubriek.models.staging import staged
 from rubriek.models.tokenizer_files import VOCABULARY, ImportedTokenizer, read_tokenizer
-
-if TYPE_CHECKING:
-    pass
 
 PLACES = (MODEL, f"onnx/{MODEL}")
 LABELS = "labels.txt"

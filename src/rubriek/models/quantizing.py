@@ -1,0 +1,132 @@
+"""Makes an int8 bundle of an fp32 one, and only if the two agree on real texts."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rubriek import settings
+from rubriek.errors import AgreementError, BundleError, ModelError, OptionError, need
+from rubriek.models.bundle import MODEL, NAME, TOKENIZER, Bundle
+from rubriek.models.huggingface import save_model
+from rubriek.models.staging import refuse_existing, staged
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+NOTICES = ("NOTICE", "LICENSE")
+
+
+def quantize(
+    ref: Bundle | Path | str,
+    target: Path | str | None = None,
+    *,
+    sample: Iterable[str | None] | pa.Array | pa.ChunkedArray,
+    min_agreement: float = 0.99,
+    name: str | None = None,
+    sample_name: str = "unnamed",
+    overwrite: bool = False,
+) -> Bundle:
+    """Make an int8 bundle of an fp32 one, if the two agree.
+
+    Weights are quantized per channel, activations at run time; both models then classify the sample, and the
+    new bundle records how often they agreed.
+
+    Parameters
+    ----------
+    ref : Bundle, str or path
+        The fp32 model; see `rubriek.hub.resolve`.
+    target : path, optional
+        The bundle to write. Default: the name, in the cache.
+    sample : iterable of str, or Arrow column
+        Texts of the kind that the model is for; a few hundred at least, for the figure to mean something.
+    min_agreement : float, default 0.99
+        Least share of texts with equal labels, 0 to 1.
+    name : str, optional
+        The new bundle's name. Default: the target's, or the old name with ``-int8``.
+    sample_name : str, default "unnamed"
+        What the texts are, for the record.
+    overwrite : bool, default False
+        Replace a bundle at the target.
+
+    Returns
+    -------
+    Bundle
+
+    Raises
+    ------
+    AgreementError
+        If they agree less often than asked for. Nothing is left behind.
+    ModelError
+        If the model is not an fp32 one, or something is at the target already.
+    OptionError
+        If there are no texts, or ``min_agreement`` is no share.
+    MissingExtraError
+        If the package ``onnx`` is not installed.
+    """
+    # These stand above this floor; the promise that no precision is lowered untested needs them all the same.
+    from rubriek import evaluation, hub
+    from rubriek.classifier import Classifier
+    from rubriek.engines import open_engine
+
+    if not 0 <= min_agreement <= 1:
+        raise OptionError(
+            "The option 'min_agreement' is no share.",
+            expected="a number from 0 to 1",
+            found=repr(min_agreement),
+        )
+    bundle = ref if isinstance(ref, Bundle) else hub.resolve(ref)
+    if bundle.precision != "fp32":
+        raise ModelError(
+            f"The model {bundle.name!r} is not an fp32 one.", expected="fp32 weights", found=bundle.precision
+        )
+    texts = evaluation.text_column(sample)
+    named = name or (Path(target).absolute().name if target is not None else f"{bundle.name}-int8")
+    if not NAME.fullmatch(named):
+        raise OptionError(
+            "The option 'name' is no name for a model.",
+            expected="letters, digits, '.', '_', '-'",
+            found=repr(named),
+        )
+    place = Path(target) if target is not None else settings.cache_folder() / "models" / named
+    refuse_existing(place, overwrite=overwrite)
+    with staged(place, overwrite=overwrite) as partial:
+        _write_int8(bundle, partial)
+        source = {**bundle.source, "quantized_from": {"name": bundle.name, "checksums": bundle.checksums}}
+        lower = replace(
+            bundle, folder=partial, name=named, precision="int8", source=source, agreement=None
+        ).seal()
+        measured = evaluation.agreement(
+            Classifier(bundle, open_engine(bundle)),
+            Classifier(lower, open_engine(lower)),
+            texts,
+            sample=sample_name,
+        )
+        if measured.agreement < min_agreement:
+            raise AgreementError(
+                f"In int8 the model {bundle.name!r} agrees with fp32 too seldom; nothing was written.",
+                expected=f"equal labels for at least {min_agreement:.2%} of {measured.documents} texts",
+                found=f"{measured.agreement:.2%}, largest score difference "
+                f"{measured.largest_score_difference:.3f}",
+                hint="stay with fp32, or ask for less with min_agreement",
+            )
+        replace(lower, agreement=measured).seal()
+    return Bundle.open(place)
+
+
+def _write_int8(bundle: Bundle, folder: Path) -> None:
+    from rubriek.models.quantization import quantize_graph
+
+    onnx = need("onnx", extra="models", purpose="Quantizing a model")
+    try:
+        model = onnx.load_model(str(bundle.model_file))
+    except Exception as error:  # protobuf's and onnx's own errors have no common base
+        raise BundleError(f"{bundle.model_file} is damaged.", found=str(error)) from error
+    save_model(quantize_graph(model), folder / MODEL)
+    shutil.copyfile(bundle.tokenizer_file, folder / TOKENIZER)
+    for notice in NOTICES:
+        if (bundle.folder / notice).is_file():
+            shutil.copyfile(bundle.folder / notice, folder / notice)

@@ -1,0 +1,292 @@
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+import tiny
+from rubriek.engines import open_engine
+from rubriek.errors import ModelError, TokenizerError, UnsupportedModelError
+from rubriek.models import Bundle, import_model
+
+LABELS = ("Sport", "Economie", "Cultuur & Media")
+VOCABULARY = [*tiny.WORDS, *tiny.SPECIAL]
+PAD, _UNK, CLS, SEP = range(len(tiny.WORDS), len(tiny.WORDS) + 4)
+
+random = np.random.default_rng(5)
+TABLE = random.normal(size=(len(VOCABULARY), len(LABELS))).astype(np.float32)
+TYPES = random.normal(size=(2, len(LABELS))).astype(np.float32)
+
+IDS = np.array([[CLS, 4, 9, SEP], [CLS, 7, SEP, PAD]], dtype=np.int32)
+MASK = np.array([[1, 1, 1, 1], [1, 1, 1, 0]], dtype=np.int32)
+EXPECTED = ((TABLE[IDS] + TYPES[0]) * MASK[..., None]).sum(axis=1)
+
+
+def graph(*, inputs=None, outputs=("logits",), kind=TensorProto.INT64, shape=("rows", "pieces"), extra=()):
+    """A bag of words: each piece gives its row of a table, masked pieces nothing, and all are added up."""
+    names = ("input_ids", "attention_mask", "token_type_ids") if inputs is None else inputs
+    nodes = [
+        helper.make_node("Cast", ["input_ids"], ["ids"], to=TensorProto.INT64),
+        helper.make_node("Gather", ["table", "ids"], ["words"]),
+        helper.make_node("Gather", ["types", "token_type_ids"], ["kinds"]),
+        helper.make_node("Add", ["words", "kinds"], ["both"]),
+        helper.make_node("Cast", ["attention_mask"], ["mask"], to=TensorProto.FLOAT),
+        helper.make_node("Unsqueeze", ["mask", "last"], ["column"]),
+        helper.make_node("Mul", ["both", "column"], ["hidden"]),
+        helper.make_node("ReduceSum", ["hidden", "first"], [outputs[0]], keepdims=0),
+        *extra,
+    ]
+    shapes = {"hidden": ["rows", "pieces", 3]}
+    tensors = {"table": TABLE, "types": TYPES, "last": np.array([2]), "first": np.array([1])}
+    made = helper.make_graph(
+        nodes,
+        "bag",
+        [helper.make_tensor_value_info(name, kind, list(shape)) for name in names],
+        [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, shapes.get(name, ["rows", 3]))
+            for name in outputs
+        ],
+        [numpy_helper.from_array(tensor, name) for name, tensor in tensors.items()],
+    )
+    domains = ["", *sorted({node.domain for node in extra} - {""})]
+    return helper.make_model(
+        made, opset_imports=[helper.make_opsetid(name, 17) for name in domains], ir_version=8
+    )
+
+
+def onnx_folder(folder, model=None, *, place="model.onnx", config=True, labels_file=None, **options):
+    """Write model.onnx, a tokenizer and labels; ``options`` go to onnx.save_model."""
+    (folder / place).parent.mkdir(parents=True, exist_ok=True)
+    onnx.save_model(graph() if model is None else model, folder / place, **options)
+    (folder / "vocab.txt").write_text("".join(f"{piece}\n" for piece in VOCABULARY), encoding="utf-8")
+    tiny.write_json(folder / "tokenizer_config.json", {"do_lower_case": False, "model_max_length": 16})
+    if config:
+        entries = {str(index): label for index, label in enumerate(LABELS)}
+        tiny.write_json(folder / "config.json", {"model_type": "some-bert", "id2label": entries})
+    if labels_file is not None:
+        (folder / "labels.txt").write_bytes(labels_file)
+    return folder
+
+
+def external(folder, **options):
+    return onnx_folder(
+        folder,
+        save_as_external_data=True,
+        location="weights.bin",
+        size_threshold=0,
+        convert_attribute=False,
+        **options,
+    )
+
+
+def check(bundle):
+    assert Bundle.open(bundle.folder, verify=True) == bundle
+    np.testing.assert_allclose(open_engine(bundle, threads=1).run(IDS, MASK), EXPECTED, rtol=0, atol=1e-5)
+
+
+def refused(folder, tmp_path, kind, match, **options):
+    home = tmp_path / "bundles"
+    with pytest.raises(kind, match=match):
+        import_model(folder, home / "bundle", **options)
+    assert not home.exists() or list(home.iterdir()) == []
+
+
+@pytest.mark.parametrize("place", ["model.onnx", "onnx/model.onnx"])
+def test_what_a_folder_becomes(tmp_path, place):
+    bundle = import_model(onnx_folder(tmp_path / "bag", place=place), tmp_path / "bundle")
+    check(bundle)
+    assert (bundle.labels, bundle.problem_type, bundle.precision) == (
+        LABELS,
+        "single_label_classification",
+        "fp32",
+    )
+    assert (bundle.pad_id, bundle.cls_id, bundle.sep_id, bundle.max_length) == (PAD, CLS, SEP, 16)
+    assert bundle.encoder is None
+    assert bundle.source["format"] == "onnx"
+    assert set(bundle.source["checksums"]) == {place, "vocab.txt", "tokenizer_config.json", "config.json"}
+
+
+@pytest.mark.parametrize("kind", [TensorProto.INT64, TensorProto.INT32])
+def test_inputs_are_found_by_name_and_type(tmp_path, kind):
+    names = ("token_type_ids", "attention_mask", "input_ids")
+    check(import_model(onnx_folder(tmp_path / "bag", graph(inputs=names, kind=kind)), tmp_path / "bundle"))
+
+
+def test_the_logits_are_found_among_other_outputs(tmp_path):
+    check(import_model(onnx_folder(tmp_path / "a", graph(outputs=("scores",))), tmp_path / "a.bundle"))
+    check(
+        import_model(onnx_folder(tmp_path / "b", graph(outputs=("scores", "hidden"))), tmp_path / "b.bundle")
+    )
+    model = graph(outputs=("logits", "other"), extra=[helper.make_node("Neg", ["logits"], ["other"])])
+    model.graph.output.reverse()
+    check(import_model(onnx_folder(tmp_path / "c", model), tmp_path / "c.bundle"))
+
+
+def test_external_data_comes_into_the_bundle(tmp_path):
+    folder = external(tmp_path / "bag")
+    assert (folder / "weights.bin").stat().st_size >= TABLE.nbytes
+    bundle = import_model(folder, tmp_path / "bundle")
+    assert "weights.bin" in bundle.source["checksums"]
+    (folder / "weights.bin").unlink()
+    check(bundle)
+
+
+def relocate(folder, location):
+    model = onnx.load_model(folder / "model.onnx", load_external_data=False)
+    for tensor in model.graph.initializer:
+        for entry in tensor.external_data:
+            if entry.key == "location":
+                entry.value = location
+    (folder / "model.onnx").write_bytes(model.SerializeToString())
+
+
+@pytest.mark.parametrize("location", ["../weights.bin", "/etc/passwd", "a/../../weights.bin", ""])
+def test_external_data_outside_the_folder_is_refused(tmp_path, location):
+    folder = external(tmp_path / "bag")
+    (tmp_path / "weights.bin").write_bytes((folder / "weights.bin").read_bytes())
+    relocate(folder, location)
+    refused(folder, tmp_path, ModelError, "outside its folder")
+
+
+def test_a_link_to_outside_is_refused(tmp_path):
+    folder = external(tmp_path / "bag")
+    (folder / "weights.bin").rename(tmp_path / "weights.bin")
+    (folder / "weights.bin").symlink_to(tmp_path / "weights.bin")
+    refused(folder, tmp_path, ModelError, "outside its folder")
+
+
+def test_external_data_missing_or_truncated(tmp_path):
+    folder = external(tmp_path / "bag")
+    whole = (folder / "weights.bin").read_bytes()
+    (folder / "weights.bin").write_bytes(whole[:-1])
+    refused(folder, tmp_path, ModelError, "truncated")
+    (folder / "weights.bin").unlink()
+    refused(folder, tmp_path, ModelError, r"expected: a file weights\.bin")
+
+
+@pytest.mark.parametrize(
+    ("inputs", "found"),
+    [
+        (("input_ids", "token_type_ids"), "without a mask"),
+        (("input_ids", "attention_mask", "token_type_ids", "position_ids"), "position_ids"),
+    ],
+)
+def test_other_inputs_are_refused(tmp_path, inputs, found):
+    model = graph(inputs=inputs)
+    refused(onnx_folder(tmp_path / "bag", model), tmp_path, UnsupportedModelError, found)
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"shape": (1, "pieces")}, "fixed size"),
+        ({"shape": ("rows", 128)}, r"found: *\['free', 128\]"),
+        ({"shape": ("rows",)}, "fixed size"),
+        ({"kind": TensorProto.FLOAT}, "whole numbers"),
+        ({"outputs": ("a", "b"), "extra": [helper.make_node("Neg", ["a"], ["b"])]}, "surely the logits"),
+        ({"extra": [helper.make_node("Magic", ["logits"], ["x"], domain="nowhere")]}, "nowhere"),
+    ],
+)
+def test_graphs_that_are_no_classifiers_are_refused(tmp_path, options, match):
+    refused(onnx_folder(tmp_path / "bag", graph(**options)), tmp_path, UnsupportedModelError, match)
+
+
+def test_what_onnx_runtime_cannot_run_is_found_before_anything_is_written(tmp_path):
+    model = graph(extra=[helper.make_node("NoSuchOperator", ["logits"], ["x"])])
+    refused(onnx_folder(tmp_path / "bag", model), tmp_path, ModelError, "cannot run")
+
+
+def test_sixteen_bit_weights_are_refused(tmp_path):
+    model = graph()
+    model.graph.initializer.append(numpy_helper.from_array(TABLE.astype(np.float16), "half"))
+    refused(
+        onnx_folder(tmp_path / "bag", model), tmp_path, UnsupportedModelError, "FLOAT16 in the tensor 'half'"
+    )
+
+
+@pytest.mark.parametrize("where", ["graph", "branch"])
+def test_a_quantized_graph_is_an_int8_bundle(tmp_path, where):
+    nodes = [
+        helper.make_node("DynamicQuantizeLinear", ["logits"], ["q", "scale", "zero"]),
+        helper.make_node("DequantizeLinear", ["q", "scale", "zero"], ["back"]),
+    ]
+    if where == "branch":
+        result = helper.make_tensor_value_info("back", TensorProto.FLOAT, None)
+        branch = helper.make_graph(nodes, "branch", [], [result])
+        yes = helper.make_node("Constant", [], ["yes"], value=numpy_helper.from_array(np.array(True)))
+        nodes = [yes, helper.make_node("If", ["yes"], ["chosen"], then_branch=branch, else_branch=branch)]
+    bundle = import_model(onnx_folder(tmp_path / "bag", graph(extra=nodes)), tmp_path / "bundle")
+    assert bundle.precision == "int8"
+    check(bundle)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a graph", b"\x08\x07", b"\x00" * 50])
+def test_a_file_that_is_no_graph(tmp_path, content):
+    folder = onnx_folder(tmp_path / "bag")
+    (folder / "model.onnx").write_bytes(content)
+    refused(folder, tmp_path, ModelError, "no ONNX model, or is damaged")
+
+
+def test_a_truncated_graph(tmp_path):
+    folder = onnx_folder(tmp_path / "bag")
+    whole = (folder / "model.onnx").read_bytes()
+    (folder / "model.onnx").write_bytes(whole[: len(whole) // 2])
+    refused(folder, tmp_path, ModelError, r"model\.onnx")
+
+
+def test_labels_from_a_file(tmp_path):
+    lines = b"Sport\r\nEconomie\nCultuur & Media\n"
+    bundle = import_model(onnx_folder(tmp_path / "bag", config=False, labels_file=lines), tmp_path / "bundle")
+    assert bundle.labels == LABELS
+    assert "labels.txt" in bundle.source["checksums"]
+
+
+@pytest.mark.parametrize(
+    ("content", "match"),
+    [
+        (None, "has no labels"),
+        (b"Sport\nEconomie\n", "2 lines"),
+        (b"Sport\nSport\nEconomie\n", "2 of them different"),
+        (b"\xff\xfe", "UTF-8"),
+    ],
+)
+def test_labels_missing_or_wrong(tmp_path, content, match):
+    folder = onnx_folder(tmp_path / "bag", config=False, labels_file=content)
+    refused(folder, tmp_path, ModelError, match)
+    named = import_model(folder, tmp_path / "named", labels=["a", "b", "c"])
+    assert named.labels == ("a", "b", "c")
+
+
+def test_labels_of_the_config_must_fit_the_graph(tmp_path):
+    folder = onnx_folder(tmp_path / "bag")
+    tiny.change_json(folder / "config.json", id2label={"0": "a", "1": "b"})
+    refused(folder, tmp_path, ModelError, "contradicts")
+
+
+def test_a_tokenizer_of_another_model_is_refused(tmp_path):
+    folder = onnx_folder(tmp_path / "bag")
+    with (folder / "vocab.txt").open("a") as file:
+        file.write("meer\n")
+    refused(folder, tmp_path, TokenizerError, f"ids below vocab_size, {len(VOCABULARY)}")
+
+
+def test_the_positions_of_the_config_bound_the_length(tmp_path):
+    folder = onnx_folder(tmp_path / "bag")
+    tiny.change_json(folder / "config.json", max_position_embeddings=10)
+    assert import_model(folder, tmp_path / "a").max_length == 10
+    tiny.change_json(folder / "config.json", model_type="xlm-roberta")
+    assert import_model(folder, tmp_path / "b").max_length == 8
+
+
+def test_a_bundles_own_graph_can_be_imported(tiny_a, data, tmp_path):
+    folder = tmp_path / "exported"
+    folder.mkdir()
+    (folder / "model.onnx").write_bytes(tiny_a.model_file.read_bytes())
+    for name in ("config.json", "tokenizer.json"):
+        (folder / name).write_bytes((data / "tiny-a" / name).read_bytes())
+    bundle = import_model(folder, tmp_path / "bundle")
+    assert (bundle.labels, bundle.encoder) == (tiny_a.labels, tiny_a.encoder)
+    ids = np.array([[2, 700, 3]], dtype=np.int32)
+    ours, theirs = (open_engine(one, threads=1).run(ids, np.ones_like(ids)) for one in (bundle, tiny_a))
+    np.testing.assert_array_equal(ours, theirs)
