@@ -106,11 +106,11 @@ def show(ref: str, as_json: bool) -> None:
 def import_(
     source: Path, name: str | None, output: Path | None, max_length: int | None, as_json: bool
 ) -> None:
-    """Import the model in the folder SOURCE, so that it can be used by its name.
+    """Import the model at SOURCE, so that it can be used by its name.
 
-    SOURCE holds a BertForSequenceClassification of Hugging Face (config.json, model.safetensors or
-    pytorch_model.bin, a tokenizer), or model.onnx with a tokenizer, or what Spark NLP saved; the last may also
-    be a zip. Nothing in it is run.
+    SOURCE is a folder with a BertForSequenceClassification of Hugging Face (config.json, model.safetensors or
+    pytorch_model.bin, a tokenizer), one with model.onnx and a tokenizer, or a folder or zip that Spark NLP
+    saved. No code in it is run.
 
     \b
     Examples:
@@ -177,7 +177,10 @@ def quantize(
     from rubriek.models import quantize
 
     texts = _sample(sample, text_columns)
-    _print(quantize(ref, output, name=name, sample=texts, min_agreement=min_agreement), as_json)
+    made = quantize(
+        ref, output, name=name, sample=texts, sample_name=sample.name, min_agreement=min_agreement
+    )
+    _print(made, as_json)
 
 
 def _sample(file: Path, text_columns: tuple[str, ...]) -> pa.ChunkedArray:
