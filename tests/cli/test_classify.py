@@ -350,7 +350,7 @@ class TestInterrupted:
         expected, output = tmp_path / f"heel.{suffix}", tmp_path / f"uit.{suffix}"
         assert self.end(self.start(big, expected, tiny_a.folder))[0] == 0
         chance = random.Random(suffix)
-        # The first question is for the names of the columns; then comes one for each of the 13 parts. So a run
+        # The first question is for the names of the columns, then comes one for each of the 13 parts: a run
         # finishes 4 of them at most before it is killed.
         for _ in range(3):
             status, _ = self.stop(

@@ -1,0 +1,98 @@
+"""Models through the command: what is there, what comes in, what gets smaller."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from rubriek import evaluation
+from rubriek.cli import main
+from rubriek.models import Agreement, Bundle
+
+DATA = Path(__file__).parent.parent / "data"
+EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "nieuws.csv"
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch) -> Path:
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("RUBRIEK_CACHE", str(folder))
+    return folder
+
+
+def models(*arguments: object, status: int = 0):
+    result = CliRunner().invoke(main, ["models", *map(str, arguments)])
+    assert result.exit_code == status, result.output + repr(result.exception)
+    return result
+
+
+def names() -> list[str]:
+    return [bundle["name"] for bundle in json.loads(models("list", "--json").stdout)]
+
+
+def test_what_is_imported_is_listed_shown_and_used_by_its_name(tmp_path):
+    before = names()
+    assert "proef" in models("import", DATA / "tiny-a", "--name", "proef", "--max-length", 64).stdout
+    assert sorted([*before, "proef"]) == sorted(names())
+    line = next(line for line in models("list").stdout.splitlines() if line.startswith("proef "))
+    assert line.split()[1:4] == ["9", "fp32", "64"]
+    text = models("show", "proef").stdout
+    assert "64 pieces" in text
+    assert "Koningshuis" in text
+    (tmp_path / "in.txt").write_text("Koning opent museum\n", encoding="utf-8")
+    done = CliRunner().invoke(main, ["classify", str(tmp_path / "in.txt"), "-m", "proef", "-o", "-", "-q"])
+    assert "Koningshuis" in done.stdout
+
+
+def test_show_gives_all_of_it_as_json(tiny_a: Bundle):
+    found = json.loads(models("show", tiny_a.folder, "--json").stdout)
+    assert found["labels"] == list(tiny_a.labels)
+    assert found["checksums"] == tiny_a.checksums
+    assert found["folder"] == str(tiny_a.folder)
+
+
+def test_import_into_a_folder_of_ones_own(tmp_path, own_cache):
+    models("import", DATA / "tiny-a", "-o", tmp_path / "eigen", "--json")
+    assert Bundle.open(tmp_path / "eigen").labels
+    assert not (own_cache / "models").exists()
+
+
+def test_a_name_that_is_taken_is_refused(tmp_path):
+    models("import", DATA / "tiny-a", "--name", "proef")
+    assert "already" in models("import", DATA / "tiny-b", "--name", "proef", status=1).stderr
+
+
+def test_the_nearest_name_is_told():
+    models("import", DATA / "tiny-a", "--name", "proefmodel")
+    assert "did you mean 'proefmodel'" in models("show", "proefmodle", status=1).stderr
+
+
+class TestQuantize:
+    @pytest.fixture(autouse=True)
+    def model(self) -> None:
+        models("import", DATA / "tiny-a", "--name", "proef")
+
+    def test_it_records_how_often_it_agrees(self):
+        command = ["quantize", "proef", "--sample", EXAMPLE, "-t", "title,text", "--min-agreement", 0.9]
+        text = models(*command).stdout
+        assert "of 225 texts (nieuws.csv)" in text
+        found = json.loads(models("show", "proef-int8", "--json").stdout)
+        assert found["precision"] == "int8"
+        assert 0.9 <= found["agreement"]["agreement"] <= 1
+        assert found["agreement"]["documents"] == 225
+
+    def test_below_the_agreement_asked_for_nothing_is_written(self, monkeypatch):
+        low = Agreement(documents=225, agreement=0.5, largest_score_difference=0.9)
+        monkeypatch.setattr(evaluation, "agreement", lambda *models, **options: low)
+        before = names()
+        result = models("quantize", "proef", "--sample", EXAMPLE, "-t", "text", status=1)
+        assert "50.00%" in result.stderr
+        assert names() == before
+
+    def test_a_sample_is_read_like_an_input(self, tmp_path):
+        (tmp_path / "kapot.csv").write_text("text\ngoed\na,b\n", encoding="utf-8")
+        result = models("quantize", "proef", "--sample", tmp_path / "kapot.csv", status=1)
+        assert "line 3: expected 1 fields, found 2" in result.stderr
