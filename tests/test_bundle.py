@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import errno
 import json
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -107,6 +110,29 @@ def test_a_target_that_cannot_be_made_is_told(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ModelError, match="cannot be made"), staged(tmp_path / "file" / "small"):
         pass
+
+
+def test_a_full_disk_is_our_error_and_our_errors_stay_what_they_are(tmp_path):
+    full = OSError(errno.ENOSPC, "No space left on device")
+    for raised, kind, match in (
+        (full, ModelError, "No space left"),
+        (ModelNotFoundError("Nothing there."), ModelNotFoundError, "Nothing there"),
+    ):
+        with pytest.raises(kind, match=match), staged(tmp_path / "small"):
+            raise raised
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_writer_left_is_removed_after_a_day(tmp_path):
+    old, young, other = (tmp_path / f".{name}.partial" for name in ("small.0", "small.1", "smaller.0"))
+    for folder in (old, young, other):
+        folder.mkdir()
+        (folder / "model.onnx").write_bytes(b"half")
+    long_ago = time.time() - 2 * 24 * 3600
+    os.utime(old, (long_ago, long_ago))
+    os.utime(other, (long_ago, long_ago))
+    write_bundle(tmp_path / "small")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [young.name, other.name, "small"]
 
 
 def test_sealing_refuses_what_could_not_be_opened(tmp_path):

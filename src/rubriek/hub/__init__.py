@@ -61,12 +61,20 @@ def resolve(ref: Path | str) -> Bundle:
         for home in _homes():
             if (home / ref / RECORD).is_file():
                 return Bundle.open(home / ref)
-    path = Path(ref).expanduser()
-    if not str(ref) or not (path.is_dir() or is_saved(path)):
+    path = _existing(ref)
+    if path is None:
         raise _not_found(ref)
     if (path / RECORD).is_file():
         return Bundle.open(path)
     return _import_once(path)
+
+
+def _existing(ref: Path | str) -> Path | None:
+    try:
+        path = Path(ref).expanduser()
+        return path if str(ref) and (path.is_dir() or is_saved(path)) else None
+    except (OSError, RuntimeError):  # too long for a path, or the home of a user who is not there
+        return None
 
 
 def installed() -> list[Bundle]:
@@ -94,7 +102,8 @@ def _homes() -> tuple[Path, Path]:
 def _folders() -> Iterator[Path]:
     for home in _homes():
         if home.is_dir():
-            yield from (folder for folder in sorted(home.iterdir()) if (folder / RECORD).is_file())
+            folders = sorted(folder for folder in home.iterdir() if NAME.fullmatch(folder.name))
+            yield from (folder for folder in folders if (folder / RECORD).is_file())
 
 
 def _not_found(ref: Path | str) -> ModelNotFoundError:
@@ -111,14 +120,15 @@ def _not_found(ref: Path | str) -> ModelNotFoundError:
 def _import_once(folder: Path) -> Bundle:
     name = f"{slug(folder.absolute().name)[:80]}-{_content_key(folder)}"
     target = settings.cache_folder() / "models" / name
-    if (target / RECORD).is_file():
+    damaged = (target / RECORD).is_file()
+    if damaged:
         try:
             return Bundle.open(target)
         except BundleError as error:
             log.info("importing %s again, since its copy in the cache is damaged: %s", folder, error.message)
     log.info("importing %s into the cache, as %s", folder, name)
     try:
-        return import_model(folder, target, name=name, overwrite=True)
+        return import_model(folder, target, name=name, overwrite=damaged)
     except ModelError:
         if (target / RECORD).is_file():  # another process was quicker
             return Bundle.open(target)

@@ -201,6 +201,9 @@ def _escapes(folder: Path, name: str, error: type[ModelError], where: str) -> Mo
 
 
 def sha256(file: Path) -> str:
-    """Compute a file's SHA-256 as hexadecimal digits."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    """Compute a file's SHA-256 as hexadecimal digits, or raise `ModelError` where it cannot be read."""
+    try:
+        with file.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as cause:
+        raise ModelError(f"{file} cannot be read.", found=cause.strerror or str(cause)) from cause

@@ -6,10 +6,15 @@ import contextlib
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from rubriek.errors import ModelError
+from rubriek.errors import ModelError, RubriekError
+
+PARTIAL = ".partial"
+STALE_SECONDS = 24 * 3600
+"""How old what a killed writer left must be: a living one is surely done."""
 
 
 def refuse_existing(target: Path, *, overwrite: bool = False, mark: str = "rubriek.json") -> None:
@@ -64,7 +69,8 @@ def staged(target: Path, *, overwrite: bool = False, mark: str = "rubriek.json")
     target = target.absolute()
     refuse_existing(target, overwrite=overwrite, mark=mark)
     try:
-        folder = target.parent / f".{target.name}.{secrets.token_hex(8)}.partial"
+        _clear_stale(target)
+        folder = target.parent / f".{target.name}.{secrets.token_hex(8)}{PARTIAL}"
         folder.mkdir(parents=True)
     except OSError as error:
         raise ModelError(f"{target} cannot be made.", found=error.strerror or str(error)) from error
@@ -72,6 +78,8 @@ def staged(target: Path, *, overwrite: bool = False, mark: str = "rubriek.json")
         yield folder
         _sync(folder)
         _put(folder, target, overwrite=overwrite, mark=mark)
+    except RubriekError:
+        raise
     except OSError as error:
         raise ModelError(f"{target} cannot be written.", found=error.strerror or str(error)) from error
     finally:
@@ -92,6 +100,17 @@ def _put(folder: Path, target: Path, *, overwrite: bool, mark: str) -> None:
     else:
         folder.rename(target)
     _sync_one(target.parent)
+
+
+def _clear_stale(target: Path) -> None:
+    """Remove what writers of the same target that were killed have left; they may be gigabytes."""
+    if not target.parent.is_dir():
+        return
+    for folder in target.parent.iterdir():
+        ours = folder.name.startswith(f".{target.name}.") and folder.name.endswith(PARTIAL)
+        with contextlib.suppress(FileNotFoundError):  # its writer may be done by now
+            if ours and time.time() - folder.stat().st_mtime > STALE_SECONDS:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _sync(folder: Path) -> None:

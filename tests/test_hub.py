@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+import tiny
+from rubriek import hub
+from rubriek.errors import BundleError, ModelError, ModelNotFoundError, RubriekWarning
+from rubriek.models import Bundle, import_model
+
+
+@pytest.fixture
+def empty_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("RUBRIEK_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "models"
+
+
+def test_a_name_in_the_cache(empty_cache, huggingface_folder):
+    bundle = import_model(huggingface_folder("news"))
+    assert bundle.folder == empty_cache / "news"
+    assert hub.resolve("news") == bundle
+
+
+def test_a_name_goes_before_a_folder_of_that_name(empty_cache, huggingface_folder, tmp_path, monkeypatch):
+    bundle = import_model(huggingface_folder("news"))
+    other = import_model(huggingface_folder("other", seed=1), tmp_path / "here" / "news")
+    monkeypatch.chdir(tmp_path / "here")
+    assert hub.resolve("news") == bundle
+    assert hub.resolve("./news").checksums == other.checksums
+
+
+def test_a_built_in_model_goes_before_the_cache(empty_cache, huggingface_folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(hub, "BUNDLED", tmp_path / "bundled")
+    built_in = import_model(huggingface_folder("a"), tmp_path / "bundled" / "news")
+    import_model(huggingface_folder("b", seed=1), name="news")
+    assert hub.resolve("news") == built_in
+    assert hub.installed() == [built_in]
+
+
+def test_a_path_to_a_bundle(tiny_a, empty_cache):
+    assert hub.resolve(tiny_a.folder) == tiny_a
+    assert hub.resolve(str(tiny_a.folder)) == tiny_a
+    assert not empty_cache.exists()
+
+
+def test_a_hugging_face_folder_is_imported_once(empty_cache, huggingface_folder, caplog):
+    folder = huggingface_folder("Nieuws (klein)")
+    with caplog.at_level(logging.INFO, logger="rubriek"):
+        first = hub.resolve(folder)
+        assert [record.levelname for record in caplog.records] == ["INFO"]
+        assert str(folder) in caplog.text
+        assert hub.resolve(str(folder)) == first
+        assert len(caplog.records) == 1
+    assert first.folder.parent == empty_cache
+    assert first.name.startswith("Nieuws-klein-")
+    assert hub.resolve(first.name) == first
+
+
+def test_the_content_decides_whether_a_folder_is_imported_again(empty_cache, huggingface_folder, tmp_path):
+    first = hub.resolve(huggingface_folder("news"))
+    shutil.copytree(tmp_path / "news", tmp_path / "copy" / "news")
+    (tmp_path / "copy" / "news" / "README.md").write_text("Nothing that is imported.")
+    assert hub.resolve(tmp_path / "copy" / "news") == first
+    tiny.change_json(tmp_path / "news" / "tokenizer_config.json", model_max_length=8)
+    second = hub.resolve(tmp_path / "news")
+    assert (first.max_length, second.max_length) == (24, 8)
+    assert hub.installed() == sorted([first, second], key=lambda bundle: bundle.name)
+
+
+def test_a_damaged_import_is_made_anew(empty_cache, huggingface_folder):
+    folder = huggingface_folder("news")
+    first = hub.resolve(folder)
+    first.model_file.write_bytes(b"")
+    with pytest.raises(BundleError):
+        hub.resolve(first.name)
+    assert Bundle.open(hub.resolve(folder).folder, verify=True) == first
+
+
+def test_many_at_once_get_the_same_bundle(empty_cache, huggingface_folder):
+    folder = huggingface_folder("news")
+    with ThreadPoolExecutor(8) as pool:
+        bundles = list(pool.map(hub.resolve, [folder] * 8))
+    assert all(bundle == bundles[0] for bundle in bundles)
+    assert [path.name for path in empty_cache.iterdir()] == [bundles[0].name]
+
+
+def test_a_folder_that_cannot_be_imported_leaves_nothing(empty_cache, huggingface_folder):
+    folder = huggingface_folder("news", hidden_size=9)
+    with pytest.raises(ModelError):
+        hub.resolve(folder)
+    assert not empty_cache.exists() or list(empty_cache.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "ref",
+    ["", "no/such/folder", "..x", "~/no/such/folder", "~nobody-of-this-name/x", "a\nb", "a\0b", "x" * 300],
+)
+def test_what_is_nowhere(ref, empty_cache):
+    with pytest.raises(ModelNotFoundError):
+        hub.resolve(ref)
+
+
+def test_the_nearest_name_is_told(empty_cache, huggingface_folder):
+    import_model(huggingface_folder("toxicity"))
+    import_model(huggingface_folder("news-nl"))
+    with pytest.raises(ModelNotFoundError, match="did you mean 'toxicity'") as caught:
+        hub.resolve("toxcity")
+    assert "news-nl" in str(caught.value)
+
+
+def test_a_folder_of_other_things(tmp_path, empty_cache):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "sea.jpg").write_bytes(b"")
+    with pytest.raises(ModelError, match=r"found: *sea\.jpg"):
+        hub.resolve(tmp_path / "photos")
+
+
+def test_the_list_leaves_out_what_cannot_be_used_and_says_so(empty_cache, huggingface_folder):
+    good, bad = import_model(huggingface_folder("good")), import_model(huggingface_folder("bad"))
+    (bad.folder / "rubriek.json").write_text("{}")
+    partial = empty_cache / ".good.0123.partial"  # of a writer that was killed, or is not done
+    shutil.copytree(good.folder, partial)
+    with pytest.warns(RubriekWarning, match=f"bad{os.sep}?"):
+        assert good in hub.installed()
+    shutil.rmtree(bad.folder)
+    assert good in hub.installed()
+    assert all(bundle.folder != partial for bundle in hub.installed())
