@@ -93,6 +93,21 @@ class TestRun:
         assert calls == sorted(calls)
         assert calls[-1] == 18
 
+    def test_memory_does_not_grow_with_the_number_of_parts(self, source, output):
+        source.write_text("text\n" + f"{'x' * 10_000}\n" * 200, encoding="utf-8")
+        held: list[int] = []
+
+        class Watching(FakeClassifier):
+            def classify(self, texts, **options):
+                self.answered = []
+                held.append(pa.total_allocated_bytes())
+                return super().classify(texts, **options)
+
+        run(source, output, Watching())
+        assert len(held) == 51
+        # One part holds 40 kB of text, all of them 2 MB.
+        assert max(held) - min(held) < 400_000
+
     def test_no_rows_still_give_the_columns(self, source, output):
         source.write_text("id,text\n", encoding="utf-8")
         assert run(source, output).rows == 0

@@ -123,7 +123,7 @@ _FORMATS = ("csv", "tsv", "jsonl", "parquet", "arrow")
     is_flag=True,
     help="Print the summary as one JSON object on stdout, and nothing else there.",
 )
-@click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing but warnings and errors.")
 def classify(
     input: str,
     output: str | None,

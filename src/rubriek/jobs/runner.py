@@ -198,14 +198,14 @@ def _work(
     total: Statistics,
     on_progress: OnProgress,
 ) -> Part:
+    rows = table.num_rows  # not the table: the statistics outlive it, and would keep it in memory
+
     def progressed(statistics: Statistics) -> None:
         so_far = Statistics()
         so_far += total
         so_far += statistics
         # Documents are counted when a whole window of them is answered; sequences show how far it is.
-        so_far.documents = total.documents + max(
-            statistics.documents, min(table.num_rows, statistics.windows)
-        )
+        so_far.documents = total.documents + max(statistics.documents, min(rows, statistics.windows))
         on_progress(so_far)
 
     statistics = Statistics(on_progress=progressed)
