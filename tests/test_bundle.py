@@ -180,6 +180,7 @@ WRONG = [
     ("labels", ["Sport", 3], "list"),
     ("labels", ["Sport", "Sport"], "none twice"),
     ("labels", ["Sport"], "two labels"),
+    ("labels", ["Sport", "\ud800"], "list"),
     ("problem_type", "ranking", "one of"),
     ("threshold", 1.5, "from 0 to 1"),
     ("threshold", True, "from 0 to 1"),

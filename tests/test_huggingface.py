@@ -259,7 +259,7 @@ def test_a_truncated_weight_file(huggingface_folder, tmp_path, form):
 
 
 def test_no_folder(tmp_path):
-    refused(tmp_path / "nowhere", tmp_path, ModelNotFoundError, "no folder")
+    refused(tmp_path / "nowhere", tmp_path, ModelNotFoundError, "no model at")
     (tmp_path / "file").write_text("")
     refused(tmp_path / "file", tmp_path, ModelNotFoundError, "a file")
 

@@ -7,50 +7,44 @@ A folder with ``model.onnx`` (and ``model.onnx.data`` where the weights are too 
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any
 
 from rubriek.engines import PRECISIONS, Precision
 from rubriek.errors import BundleError, ModelNotFoundError
 from rubriek.models import checks
-from rubriek.models.checks import Fields
+from rubriek.models.checks import Fields, listing
+from rubriek.models.record import (
+    FORMAT_VERSION,
+    MODEL,
+    MODEL_DATA,
+    NAME,
+    RECORD,
+    TOKENIZER,
+    Agreement,
+    ProblemType,
+    agreement_of,
+    encoder_of,
+    files_of,
+    labels_of,
+    problem_type_of,
+    threshold_of,
+)
 
-ProblemType: TypeAlias = Literal["single_label_classification", "multi_label_classification", "regression"]
-PROBLEM_TYPES: tuple[ProblemType, ...] = get_args(ProblemType)
+__all__ = [
+    "MODEL",
+    "MODEL_DATA",
+    "NAME",
+    "RECORD",
+    "TOKENIZER",
+    "Agreement",
+    "Bundle",
+    "ProblemType",
+    "parse_record",
+]
 
-RECORD = "rubriek.json"
-MODEL = "model.onnx"
-MODEL_DATA = "model.onnx.data"
-TOKENIZER = "tokenizer.json"
-FORMAT_VERSION = 1
-
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-MOST_LABELS = 100_000
-ENCODER_FIELDS = ("hidden_size", "layers", "heads", "intermediate_size", "vocab_size", "max_positions")
-
-
-@dataclass(frozen=True, slots=True)
-class Agreement:
-    """How often a model gives the labels that another gives, on the same texts.
-
-    Attributes
-    ----------
-    documents : int
-        How many texts were compared.
-    agreement : float
-        Share of them with equal labels, 0 to 1.
-    largest_score_difference : float
-        Largest difference between two scores of the same label and text.
-    sample : str
-        What the texts were.
-    """
-
-    documents: int
-    agreement: float
-    largest_score_difference: float
-    sample: str = "unnamed"
+AGAIN = "copy or import the model again"
 
 
 @dataclass(frozen=True)
@@ -229,17 +223,6 @@ class Bundle:
         return sealed
 
 
-AGAIN = "copy or import the model again"
-
-
-def listing(folder: Path, *, most: int = 12) -> str:
-    """Name what lies in a folder, for an error message."""
-    names = sorted(path.name for path in folder.iterdir())
-    return (
-        ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "") or "nothing"
-    )
-
-
 def _record(bundle: Bundle) -> dict[str, Any]:
     return {
         "format": "rubriek bundle",
@@ -276,21 +259,16 @@ def parse_record(folder: Path, record: Fields) -> Bundle:
     name = record.text("name", most=100)
     if not NAME.fullmatch(name):
         raise record.wrong("name", "letters, digits, '.', '_' and '-'")
-    labels = record.texts("labels", most=MOST_LABELS)
-    if not labels or len(set(labels)) != len(labels) or "" in labels:
-        raise record.wrong("labels", "at least one label, none empty, none twice")
-    problem_type = record.text("problem_type", choices=PROBLEM_TYPES)
-    if problem_type == "single_label_classification" and len(labels) == 1:
-        raise record.wrong("labels", "two labels or more, since the model chooses one")
-    encoder = _encoder(record)
+    labels = labels_of(record)
+    encoder = encoder_of(record)
     ids = record.fields("special_ids")
     most_id = encoder["vocab_size"] - 1 if encoder else 2**31 - 1
-    files = _files(record)
+    files = files_of(record)
     return Bundle(
         folder=folder,
         name=name,
         labels=labels,
-        problem_type=problem_type,  # type: ignore[arg-type]  # one of the choices
+        problem_type=problem_type_of(record, len(labels)),
         max_length=record.integer(
             "max_length", least=3, most=encoder["max_positions"] if encoder else 1_000_000
         ),
@@ -299,49 +277,10 @@ def parse_record(folder: Path, record: Fields) -> Bundle:
         unk_id=ids.integer("unk", least=0, most=most_id),
         cls_id=ids.integer("cls", least=0, most=most_id),
         sep_id=ids.integer("sep", least=0, most=most_id),
-        threshold=_threshold(record, len(labels)),
+        threshold=threshold_of(record, len(labels)),
         encoder=encoder,
         source=record.fields("source").values,
-        agreement=_agreement(record),
+        agreement=agreement_of(record),
         checksums={name: file.text("sha256", most=64) for name, file in files.items()},
         sizes={name: file.integer("bytes", least=0, most=2**50) for name, file in files.items()},
     )
-
-
-def _threshold(record: Fields, labels: int) -> float | tuple[float, ...]:
-    value = record.values.get("threshold")
-    if not isinstance(value, list):
-        return record.number("threshold", least=0, most=1)
-    if len(value) != labels or not all(checks.is_number(item, 0, 1) for item in value):
-        raise record.wrong("threshold", f"a number from 0 to 1, or a list of {labels} of them")
-    return tuple(float(item) for item in value)
-
-
-def _encoder(record: Fields) -> dict[str, int] | None:
-    if "encoder" not in record:
-        return None
-    fields = record.fields("encoder")
-    return {name: fields.integer(name, least=1) for name in ENCODER_FIELDS}
-
-
-def _agreement(record: Fields) -> Agreement | None:
-    if "agreement" not in record:
-        return None
-    fields = record.fields("agreement")
-    return Agreement(
-        documents=fields.integer("documents", least=1, most=2**53),
-        agreement=fields.number("agreement", least=0, most=1),
-        largest_score_difference=fields.number("largest_score_difference", least=0, most=1e30),
-        sample=fields.text("sample"),
-    )
-
-
-def _files(record: Fields) -> dict[str, Fields]:
-    files = record.fields("files")
-    for name in (MODEL, TOKENIZER):
-        files.fields(name)
-    if unknown := set(files.values) - {MODEL, MODEL_DATA, TOKENIZER}:
-        raise record.wrong(
-            "files", f"{MODEL}, {MODEL_DATA} and {TOKENIZER}, not {checks.shown(min(unknown))}"
-        )
-    return {name: files.fields(name) for name in files.values}

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, TypeGuard
 
 from rubriek.errors import ModelError
 
@@ -51,6 +51,13 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"the key {twice!r} stands there twice")
     return value
+
+
+def listing(folder: Path, *, most: int = 12) -> str:
+    """Name what lies in a folder, for an error message."""
+    names = sorted(path.name for path in folder.iterdir())
+    rest = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + rest if names else "nothing"
 
 
 def shown(value: object, *, most: int = 80) -> str:
@@ -99,7 +106,7 @@ class Fields:
         if choices:
             if value not in choices:
                 raise self.wrong(name, f"one of {', '.join(choices)}")
-        elif not isinstance(value, str) or not 0 < len(value) <= most:
+        elif not is_text(value) or not 0 < len(value) <= most:
             raise self.wrong(name, f"a text of 1 to {most} characters")
         return str(value)
 
@@ -128,11 +135,7 @@ class Fields:
     def texts(self, name: str, *, most: int) -> tuple[str, ...]:
         """Read a list of strings."""
         value = self.values.get(name)
-        if (
-            not isinstance(value, list)
-            or len(value) > most
-            or not all(isinstance(item, str) for item in value)
-        ):
+        if not isinstance(value, list) or len(value) > most or not all(is_text(item) for item in value):
             raise self.wrong(name, f"a list of at most {most:,} texts")
         return tuple(value)
 
@@ -142,6 +145,11 @@ class Fields:
         if not isinstance(value, dict):
             raise self.wrong(name, "an object, {...}")
         return Fields(value, f"{self.where}: {name}", self.error)
+
+
+def is_text(value: object) -> TypeGuard[str]:
+    """Tell whether a JSON value is a string that can be written; half a surrogate pair cannot."""
+    return isinstance(value, str) and not any("\ud800" <= sign <= "\udfff" for sign in value)
 
 
 def is_number(value: object, least: float, most: float) -> bool:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from rubriek.errors import ModelError, RubriekWarning, UnsupportedModelError
 from rubriek.models import checks
-from rubriek.models.bundle import MOST_LABELS, PROBLEM_TYPES, ProblemType, listing
-from rubriek.models.checks import Fields
+from rubriek.models.checks import Fields, listing
 from rubriek.models.graph import BertConfig
+from rubriek.models.record import MOST_LABELS, PROBLEM_TYPES, ProblemType
 
 CONFIG = "config.json"
 ARCHITECTURE = "BertForSequenceClassification"
@@ -168,7 +168,7 @@ def _names(entries: dict[str, object] | None, outputs: int) -> tuple[str, ...] |
     if entries is None or set(entries) != {str(index) for index in range(outputs)}:
         return None
     values = [entries[str(index)] for index in range(outputs)]
-    if not all(isinstance(value, str | int) and value != "" for value in values):
+    if not all((checks.is_text(value) or isinstance(value, int)) and value != "" for value in values):
         return None
     names = tuple(str(value) for value in values)
     return names if len(set(names)) == outputs else None

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from rubriek import settings
 from rubriek.errors import ModelError, ModelNotFoundError, OptionError
-from rubriek.models.bundle import NAME, RECORD, Bundle, listing
+from rubriek.models.bundle import NAME, RECORD, Bundle
+from rubriek.models.checks import listing
 from rubriek.models.config_file import CONFIG
 from rubriek.models.huggingface import import_huggingface
 from rubriek.models.onnx_folder import find_onnx, import_onnx

@@ -9,8 +9,8 @@ import numpy as np
 
 from rubriek.errors import ModelError, UnsupportedModelError
 from rubriek.models import checks
-from rubriek.models.bundle import MODEL, TOKENIZER, Bundle, ProblemType, listing
-from rubriek.models.checks import Fields
+from rubriek.models.bundle import MODEL, TOKENIZER, Bundle, ProblemType
+from rubriek.models.checks import Fields, listing
 from rubriek.models.config_file import (
     CONFIG,
     bert_config,

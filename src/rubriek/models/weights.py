@@ -8,8 +8,7 @@ from typing import NamedTuple
 
 from rubriek.errors import WeightsError
 from rubriek.models import checks
-from rubriek.models.bundle import listing
-from rubriek.models.checks import Fields
+from rubriek.models.checks import Fields, listing
 from rubriek.models.tensors import DAMAGED, StoredTensor
 from rubriek.models.weights_pickle import read_torch
 from rubriek.models.weights_safetensors import read_safetensors
