@@ -71,6 +71,10 @@ class ColumnError(RubriekError, KeyError):
     __str__ = Exception.__str__
 
 
+class PipelineError(RubriekError, ValueError, TypeError):
+    """The stages of a pipeline do not fit together, or not the data."""
+
+
 class TextTooLongError(RubriekError, ValueError):
     """A text has more pieces than the model takes and ``overflow="error"`` was asked for."""
 

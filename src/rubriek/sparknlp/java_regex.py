@@ -8,6 +8,7 @@ classes, and in classes inside classes. The rules are those of the Java 17 docum
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import Any
 
@@ -24,6 +25,7 @@ ESCAPES = {
     "e": r"\x1b",
     "R": rf"(?:\r\n|[\x0b\x0c{LINE_ENDS}])",
 }
+INLINE_FLAGS = re.compile(r"\?([imsux]+)\)")
 # In and outside of classes. Java's \w, \d, \s are ASCII; spelled out they stay so under any flag.
 CLASSES = {
     "s": r"\t\n\x0b\x0c\r ",
@@ -89,6 +91,33 @@ def compile_java(pattern: str) -> Any:
         ) from error
 
 
+FLAGS = {2: "i", 4: "x", 8: "m", 32: "s", 64: "u"}
+"""Numbers of ``java.util.regex.Pattern``'s flags, and how they are written inside a pattern."""
+
+
+def with_flags(pattern: str, flags: int) -> str:
+    """Write the flags of a compiled Java pattern into the pattern.
+
+    Raises
+    ------
+    OptionError
+        If one of them cannot be written there.
+
+    Examples
+    --------
+    >>> with_flags("ij", 2)
+    '(?i)ij'
+    """
+    letters = "".join(letter for number, letter in FLAGS.items() if flags & number)
+    if flags & ~sum(FLAGS):
+        raise OptionError(
+            "This regular expression has flags that are not known here.",
+            expected=f"a sum of {', '.join(map(str, FLAGS))}",
+            found=f"{flags} with {pattern!r}",
+        )
+    return f"(?{letters}){pattern}" if letters else pattern
+
+
 def split_java(pattern: Any, text: str) -> list[str]:
     """Split a text as Java's ``String.split`` does: no empty strings at the end, none before a match at 0.
 
@@ -120,6 +149,7 @@ class _Translation:
     def __init__(self, pattern: str) -> None:
         self.pattern = pattern
         self.at = 0
+        self.flags = ""
 
     def whole(self) -> str:
         out: list[str] = []
@@ -130,9 +160,15 @@ class _Translation:
             elif char == "[":
                 out.append(self._class())
             elif char == ".":
-                out.append(f"[^{LINE_ENDS}]")
+                out.append(r"[\s\S]" if "s" in self.flags else f"[^{LINE_ENDS}]")
             elif char == "$":
-                out.append(ESCAPES["Z"])
+                out.append(rf"(?=[{LINE_ENDS}]|\Z)" if "m" in self.flags else ESCAPES["Z"])
+            elif char == "(" and (flags := INLINE_FLAGS.match(self.pattern, self.at)):
+                self.flags += flags[1]
+                self.at = flags.end()
+                # Case is compared in ASCII only, unless the flag u asks for more.
+                letters = flags[1].replace("u", "")
+                out.append(f"(?{letters})" if letters else "")
             else:
                 out.append(char)
         return "".join(out)

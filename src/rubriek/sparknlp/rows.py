@@ -47,6 +47,8 @@ class Rows:
     ----------
     source : Source
         What came in.
+    types : dict of str to str or None
+        All columns, also those to come, and what annotations they hold.
     light : bool, default False
         Whether a LightPipeline asks, whose documents have no metadata.
 
@@ -56,18 +58,16 @@ class Rows:
         Columns that stages made, not yet in any frame's form.
     finished : dict of str to pyarrow array
         Other columns that stages made.
-    dropped : set of str
-        Columns of the source that go.
     which : ndarray of int64, optional
         Which row of the source each row is, where rows were exploded.
     """
 
-    def __init__(self, source: Source, *, light: bool = False) -> None:
+    def __init__(self, source: Source, types: dict[str, str | None], *, light: bool = False) -> None:
         self.source = source
+        self.types = types
         self.light = light
         self.annotations: dict[str, AnnotationColumn] = {}
         self.finished: dict[str, pa.Array] = {}
-        self.dropped: set[str] = set()
         self.which: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:

@@ -144,6 +144,17 @@ class WordTokenizer:
             ]
         return tokens
 
+    def compile(self) -> None:
+        """Compile all patterns now, so that a malformed one is known before the data comes.
+
+        Raises
+        ------
+        OptionError
+            Naming the pattern.
+        """
+        for _ in (self._break, self._rules, self._exception, self._split_at, self._split_at_chars):
+            pass
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Leave out what is compiled and remembered."""
         return WordTokenizer, tuple(getattr(self, field.name) for field in fields(self))

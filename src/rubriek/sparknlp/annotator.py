@@ -1,0 +1,9 @@
+"""What ``sparknlp.annotator`` exports, as far as it is here."""
+
+from __future__ import annotations
+
+from rubriek.sparknlp.bert_for_sequence_classification import BertForSequenceClassification
+from rubriek.sparknlp.sentence_detector import SentenceDetector
+from rubriek.sparknlp.tokenizer import Tokenizer, TokenizerModel
+
+__all__ = ["BertForSequenceClassification", "SentenceDetector", "Tokenizer", "TokenizerModel"]
