@@ -404,6 +404,15 @@ class TestRefused:
         run(source, output, prefix="nieuw_")
         assert output.read_text(encoding="utf-8").startswith("text,label,nieuw_label,")
 
+    def test_a_type_that_the_format_lacks_is_told_before_any_work(self, tmp_path):
+        table = pa.table({"text": ["a"], "every": pa.array([pa.MonthDayNano([1, 2, 3])])})
+        pyarrow.feather.write_feather(table, str(tmp_path / "in.arrow"))
+        classifier = FakeClassifier()
+        with pytest.raises(FileError, match=r"cannot be written as parquet(.|\n)*--format"):
+            run(tmp_path / "in.arrow", tmp_path / "uit.parquet", classifier, format="parquet")
+        assert classifier.answered == []
+        run(tmp_path / "in.arrow", tmp_path / "uit.jsonl", format="jsonl")
+
     def test_the_input_is_no_output(self, source):
         before = source.read_bytes()
         with pytest.raises(OptionError, match="the input itself"):
@@ -415,6 +424,10 @@ class TestRefused:
             run(source, tmp_path)
         with pytest.raises(FileError, match="no folder"):
             run(source, tmp_path / "er" / "niet.csv")
+
+    def test_a_name_that_the_file_system_does_not_take_is_told(self, source, tmp_path):
+        with pytest.raises(JobError, match="cannot be written"):
+            run(source, tmp_path / ("x" * 252))
 
     def test_a_file_where_the_job_folder_should_be_is_told(self, source, output):
         jobs.job_folder(output).write_text("x", encoding="utf-8")

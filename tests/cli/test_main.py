@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 import warnings
@@ -88,18 +89,23 @@ def test_keyword_arguments_are_said_as_options():
     )
 
 
-def test_warnings_and_interrupts_become_messages():
+def test_warnings_errors_of_the_disk_and_interrupts_become_messages():
     @main.command("fails-in-a-test")
     @click.argument("how")
     def fails(how: str) -> None:
         if how == "warn":
             warnings.warn("De cache is vol.", RubriekWarning, stacklevel=1)
+        elif how == "fail":
+            raise OSError(errno.ENOSPC, "No space left on device", "/tmp/rubriek")
         else:
             raise KeyboardInterrupt
 
     try:
         warned = CliRunner().invoke(main, ["fails-in-a-test", "warn"])
         assert (warned.exit_code, warned.stderr) == (0, "Warning: De cache is vol.\n")
+        failed = CliRunner().invoke(main, ["fails-in-a-test", "fail"])
+        assert failed.exit_code == 1
+        assert failed.stderr == "Error: [Errno 28] No space left on device: '/tmp/rubriek'\n"
         stopped = CliRunner().invoke(main, ["fails-in-a-test", "stop"])
         assert (stopped.exit_code, stopped.stderr) == (130, "Interrupted.\n")
     finally:

@@ -5,6 +5,7 @@ Nothing heavy is imported here or at the top of a command's module, so that ``--
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import re
@@ -38,6 +39,11 @@ class Commands(click.Group):
             except RubriekError as error:
                 click.echo(click.style("Error: ", fg="red") + in_options(str(error)), err=True)
                 ctx.exit(_MISUSED if isinstance(error, OptionError | ColumnError) else _FAILED)
+            except OSError as error:
+                if error.errno == errno.EPIPE:
+                    raise  # whoever read stdout has seen enough; click ends quietly
+                click.echo(click.style("Error: ", fg="red") + str(error), err=True)
+                ctx.exit(_FAILED)
             except KeyboardInterrupt:
                 click.echo("Interrupted.", err=True)
                 ctx.exit(_INTERRUPTED)

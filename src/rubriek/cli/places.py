@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from rubriek.errors import OptionError
+from rubriek.errors import FileError, OptionError
 from rubriek.files.formats import (
     BINARY_FORMATS,
     Compression,
@@ -116,6 +116,8 @@ def opened_target(source: Source, input: str, output: str | None, format: Format
         with path.open("wb") as stream:  # a device or a named pipe
             yield Target(None, stream, format or result_format(source.format))
         return
+    if path.is_dir():
+        raise FileError(f"{path} is a folder.", expected="a file to write", hint="add a file name")
     format = format or known_format(path, option="--format")
     compression = compression_of(path)
     if format == "lines":

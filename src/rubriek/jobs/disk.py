@@ -16,7 +16,6 @@ _FULL = {
     errno.EDQUOT: "the quota is used up",
     errno.EFBIG: "the file would get too large",
 }
-_FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
 @contextlib.contextmanager
@@ -57,32 +56,30 @@ def move(path: Path, target: Path) -> None:
 
 
 @contextlib.contextmanager
-def explained(folder: Path) -> Iterator[None]:
-    """Turn a full disk, or one that may not be written to, into an error that says how to go on.
+def explained(output: Path) -> Iterator[None]:
+    """Turn an error of the disk into one that says what is kept and how to go on.
 
     Parameters
     ----------
-    folder : Path
-        The job's folder.
+    output : Path
+        The output. What else a job writes lies beside it, under names that begin with its name.
 
     Raises
     ------
     JobError
-        If nothing more can be written.
+        If nothing more can be written, or nothing at all.
     """
     try:
         yield
     except OSError as error:
         if error.errno in _FULL:
             raise JobError(
-                f"{folder.parent} takes no more: {_FULL[error.errno]}.",
+                f"{output.parent} takes no more: {_FULL[error.errno]}.",
                 found=str(error),
                 hint="make room and run the same command again; the rows that are finished are kept",
             ) from error
-        if error.errno in _FORBIDDEN and str(error.filename).startswith(str(folder)):
+        if str(error.filename).startswith(str(output)):
             raise JobError(
-                f"Nothing may be written in {folder.parent}.",
-                found=str(error),
-                hint="choose another output (-o)",
+                f"{output} cannot be written.", found=str(error), hint="choose another output (-o)"
             ) from error
         raise

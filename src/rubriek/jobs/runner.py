@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import logging
 import tempfile
 from collections.abc import Callable, Sequence
@@ -75,6 +76,8 @@ def run(
         meanwhile, or the disk is full.
     ColumnError
         If a result column has the name of a column of the input.
+    FileError
+        If the output's format cannot hold a column's type.
     """
     if not isinstance(job.output, Path):
         with tempfile.TemporaryDirectory(prefix="rubriek-") as temporary:
@@ -84,7 +87,7 @@ def run(
     output = job.output.resolve() if job.output.is_symlink() else job.output
     job = dataclasses.replace(job, output=output)
     folder = job_folder(output)
-    with explained(folder), locked(folder):
+    with explained(output), locked(folder):
         try:
             return _run(job, classifier, JobFolder(folder), restart, on_start, on_progress)
         except BaseException:
@@ -110,7 +113,7 @@ def errors_file(output: Path) -> Path:
 
 def _check_output(output: Path, source: Path) -> None:
     if output.is_dir():
-        raise FileError(f"{output} is a folder.", expected="a file to write", hint="add a file name")
+        raise FileError(f"{output} is a folder.", expected="a file to write")
     if not output.parent.is_dir():
         raise FileError(
             f"There is no folder {output.parent}.", hint="make it first, or choose another output (-o)"
@@ -130,6 +133,8 @@ def _run(
     before = _stamp(job.source.path)
     skipped, survey = _survey(job, folder)
     empty = _answered(job, classifier, survey.schema.empty_table(), Statistics())
+    with open_sink(io.BytesIO(), empty.schema, job.format) as sink:
+        sink.write(empty)  # a column that the format cannot hold is an error now, not after hours
     parts = folder.begin(_manifest(job, classifier), restart=restart)
     total = Statistics()
     for part in parts:
