@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from rubriek.errors import SavedModelError
 from rubriek.models import checks
+from rubriek.sparknlp.formats.compression import DECOMPRESSION_ERRORS, SUFFIXES
 from rubriek.sparknlp.formats.files import SavedFiles
-from rubriek.sparknlp.formats.saved import SPARK_VERSION
+from rubriek.sparknlp.formats.saved import PIPELINES, SPARK_VERSION
 
 FOLDER = "metadata"
 SUCCESS = "_SUCCESS"
@@ -51,23 +52,35 @@ def read_metadata(files: SavedFiles) -> Metadata:
             hint="a folder with model.onnx and assets/ is read by loadSavedModel",
         )
     where = files.where(parts[0])
-    line = files.read(parts[0], limit=MOST_BYTES).strip().partition(b"\n")[0]
+    line = _text(files, parts[0]).strip().partition(b"\n")[0]
     fields = checks.Fields(checks.parse_object(line, where, SavedModelError), where, SavedModelError)
     params = fields.fields("paramMap").values if "paramMap" in fields else {}
-    if params.get("language") == "Python":
+    class_name = fields.text("class")
+    if params.get("language") == "Python" and class_name not in PIPELINES:
         raise SavedModelError(
             f"{where} was saved by Python classes, which only their own code reads.",
             expected="a stage of Spark NLP or Spark ML",
-            found=checks.shown(fields.text("class")),
+            found=checks.shown(class_name),
         )
     return Metadata(
-        class_name=fields.text("class"),
+        class_name=class_name,
         uid=fields.text("uid"),
         spark_version=fields.text("sparkVersion", most=100),
         params=params,
         defaults=fields.fields("defaultParamMap").values if "defaultParamMap" in fields else {},
         where=where,
     )
+
+
+def _text(files: SavedFiles, name: str) -> bytes:
+    data = files.read(name, limit=MOST_BYTES)
+    decompress = SUFFIXES.get(PurePosixPath(name).suffix)
+    if decompress is None:
+        return data
+    try:
+        return decompress(data, MOST_BYTES)
+    except DECOMPRESSION_ERRORS as error:
+        raise SavedModelError(f"{files.where(name)} cannot be decompressed.", found=str(error)) from error
 
 
 def write_metadata(

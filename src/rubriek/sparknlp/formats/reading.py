@@ -12,7 +12,7 @@ from rubriek.sparknlp.formats.metadata import Metadata, read_metadata
 from rubriek.sparknlp.formats.onnx_archive import OnnxArchive
 from rubriek.sparknlp.formats.saved import (
     CLASSIFIER,
-    PIPELINE,
+    PIPELINES,
     TOKENIZER,
     Saved,
     SavedClassifier,
@@ -67,7 +67,7 @@ def read_saved(path: Path | str) -> Saved:
 
 def _read(files: SavedFiles, *, depth: int) -> Saved:
     metadata = read_metadata(files)
-    if metadata.class_name == PIPELINE:
+    if metadata.class_name in PIPELINES:
         return _pipeline(files, metadata, depth=depth)
     if metadata.class_name == CLASSIFIER:
         return _classifier(files, metadata)

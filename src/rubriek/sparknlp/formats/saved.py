@@ -10,6 +10,8 @@ from rubriek.sparknlp.formats.onnx_archive import Onnx
 CLASSIFIER = "com.johnsnowlabs.nlp.annotators.classifier.dl.BertForSequenceClassification"
 TOKENIZER = "com.johnsnowlabs.nlp.annotators.TokenizerModel"
 PIPELINE = "org.apache.spark.ml.PipelineModel"
+PIPELINES = frozenset({PIPELINE, "pyspark.ml.pipeline.PipelineModel"})
+"""PySpark saves a pipeline that holds another under its own name, in the same layout."""
 
 SPARK_VERSION = "3.4.1"
 """Stated where we write: the layout is that of this version."""

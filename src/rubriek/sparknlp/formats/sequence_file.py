@@ -7,15 +7,14 @@ together (block compression) went through a codec. Those codecs are read that Py
 
 from __future__ import annotations
 
-import bz2
 import io
 import os
 import struct
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO
 
 from rubriek.errors import SavedModelError
+from rubriek.sparknlp.formats.compression import CODECS, DECOMPRESSION_ERRORS
 
 MAGIC = b"SEQ\x06"
 KEY_CLASS = "org.apache.hadoop.io.NullWritable"
@@ -29,31 +28,6 @@ MOST_BYTES = 4 * 2**20
 """Bytes of one value, or of one compressed block; ten entries of a vocabulary take 400."""
 MOST_NAME = 1000
 MOST_METADATA = 100
-
-
-def _inflate(data: bytes) -> bytes:
-    # 32 + 15: zlib's or gzip's header, whichever is there.
-    engine = zlib.decompressobj(wbits=47)
-    found = engine.decompress(data, MOST_BYTES + 1)
-    if not engine.eof and len(found) <= MOST_BYTES:
-        raise EOFError("compressed data ends early")
-    return found
-
-
-def _unzip_bzip2(data: bytes) -> bytes:
-    engine = bz2.BZ2Decompressor()
-    found = engine.decompress(data, MOST_BYTES + 1)
-    if not engine.eof and len(found) <= MOST_BYTES:
-        raise EOFError("compressed data ends early")
-    return found
-
-
-CODECS: dict[str, Callable[[bytes], bytes]] = {
-    "org.apache.hadoop.io.compress.DefaultCodec": _inflate,
-    "org.apache.hadoop.io.compress.DeflateCodec": _inflate,
-    "org.apache.hadoop.io.compress.GzipCodec": _inflate,
-    "org.apache.hadoop.io.compress.BZip2Codec": _unzip_bzip2,
-}
 
 
 def read_values(stream: BinaryIO, where: str) -> Iterator[bytes]:
@@ -156,12 +130,9 @@ class _Reader:
 
         def unpack(data: bytes) -> bytes:
             try:
-                found = codec(data)
-            except (zlib.error, OSError, EOFError, ValueError) as error:
+                return codec(data, MOST_BYTES)
+            except DECOMPRESSION_ERRORS as error:
                 raise self.wrong(f"data compressed by {name}", str(error)) from error
-            if len(found) > MOST_BYTES:
-                raise self.wrong(f"at most {MOST_BYTES:,} bytes after decompression", "more")
-            return found
 
         return unpack
 

@@ -71,12 +71,15 @@ def rules_array(rules: Sequence[TokenRule]) -> JavaArray:
     """Build the RuleFactory of a tokenizer, in the array that its feature is, as `encode` takes it."""
     factory = JavaObject(java.RULES)
     end = JavaObject(java.LIST_END)
+    no_names = JavaObject(java.WRAPPED_ARRAY, {"array": JavaArray(java.OBJECTS, [])})
     boxed = [java.integer(number) for number in range(len(java.TRANSFORM_IDS))]
     factory.fields = {
         **java.SYMBOLS,
         **_functions(factory),
         "matchStrategy": _choice(java.MATCH_STRATEGY, java.MATCH_IDS, MATCH_ORDER, boxed, "MATCH_FIRST"),
-        "rules": JavaObject(java.LIST, {}, {java.LIST.name: [*map(_rule, rules), end]}),
+        "rules": JavaObject(
+            java.LIST, {}, {java.LIST.name: [*(_rule(rule, no_names) for rule in rules), end]}
+        ),
         "symbolRules": JavaObject(java.LIST, {}, {java.LIST.name: [end]}),
         "transformStrategy": _choice(
             java.TRANSFORM_STRATEGY, java.TRANSFORM_IDS, TRANSFORM_ORDER, boxed, "NO_TRANSFORM"
@@ -85,8 +88,7 @@ def rules_array(rules: Sequence[TokenRule]) -> JavaArray:
     return JavaArray(java.RULES_ARRAY, [factory])
 
 
-def _rule(rule: TokenRule) -> JavaObject:
-    names = JavaObject(java.WRAPPED_ARRAY, {"array": JavaArray(java.OBJECTS, [])})
+def _rule(rule: TokenRule, names: JavaObject) -> JavaObject:
     pattern = JavaObject(java.PATTERN, {"flags": rule.flags, "pattern": rule.pattern})
     regex = JavaObject(java.REGEX, {"pattern": pattern, "scala$util$matching$Regex$$groupNames": names})
     return JavaObject(java.RULE, {"identifier": rule.pattern, "regex": regex, "rule": rule.pattern})
