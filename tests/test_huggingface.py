@@ -9,6 +9,7 @@ import pytest
 import tiny
 from rubriek.engines import open_engine
 from rubriek.errors import (
+    BundleError,
     ModelError,
     ModelNotFoundError,
     OptionError,
@@ -386,3 +387,16 @@ def test_the_config_may_be_read_with_other_fields_around(huggingface_folder, tmp
     folder = huggingface_folder(unheard_of={"deep": [1, None]}, transformers_version="9.0")
     assert json.loads((folder / "config.json").read_text())["unheard_of"]
     import_model(folder, tmp_path / "bundle")
+
+
+def test_weights_too_large_for_one_file_lie_beside_it(huggingface_folder, tmp_path, monkeypatch):
+    whole = import_model(huggingface_folder(), tmp_path / "whole")
+    monkeypatch.setattr("rubriek.models.huggingface.LARGEST_FILE", 1000)
+    parted = import_model(tmp_path / "model", tmp_path / "parted")
+    assert set(parted.sizes) == {"model.onnx", "model.onnx.data", "tokenizer.json"}
+    moved = parted.folder.rename(tmp_path / "moved")
+    parted = Bundle.open(moved, verify=True)
+    np.testing.assert_array_equal(logits(parted), logits(whole))
+    (moved / "model.onnx.data").unlink()
+    with pytest.raises(BundleError, match=r"model\.onnx\.data"):
+        Bundle.open(moved)
