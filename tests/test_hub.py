@@ -80,6 +80,21 @@ def test_a_damaged_import_is_made_anew(empty_cache, huggingface_folder):
     assert Bundle.open(hub.resolve(folder).folder, verify=True) == first
 
 
+def test_a_snapshot_of_hugging_faces_cache(empty_cache, huggingface_folder, tmp_path):
+    """Its files are links to another folder, and its name is a hash."""
+    snapshot, blobs = (tmp_path / "models--some--bert" / name for name in ("snapshots/0a1b", "blobs"))
+    snapshot.parent.mkdir(parents=True)
+    huggingface_folder("model").rename(snapshot)
+    blobs.mkdir()
+    for file in list(snapshot.iterdir()):
+        file.rename(blobs / file.name)
+        file.symlink_to(blobs / file.name)
+    bundle = hub.resolve(snapshot)
+    assert bundle.name.startswith("some-bert-")
+    assert (bundle.source["name"], bundle.source["revision"]) == ("some/bert", "0a1b")
+    assert not any(file.is_symlink() for file in bundle.folder.iterdir())
+
+
 def test_many_at_once_get_the_same_bundle(empty_cache, huggingface_folder):
     folder = huggingface_folder("news")
     with ThreadPoolExecutor(8) as pool:

@@ -118,7 +118,7 @@ def _not_found(ref: Path | str) -> ModelNotFoundError:
 
 
 def _import_once(folder: Path) -> Bundle:
-    name = f"{slug(folder.absolute().name)[:80]}-{_content_key(folder)}"
+    name = f"{slug(folder)[:80]}-{_content_key(folder)}"
     target = settings.cache_folder() / "models" / name
     damaged = (target / RECORD).is_file()
     if damaged:

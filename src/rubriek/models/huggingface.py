@@ -108,11 +108,28 @@ def encoder_of(sizes: BertConfig) -> dict[str, int]:
     }
 
 
+def origin_of(path: Path) -> dict[str, str]:
+    """Tell what a model is called where it came from: by its folder, since a whole path tells others nothing.
+
+    Examples
+    --------
+    >>> origin_of(Path("/models/news"))
+    {'name': 'news'}
+    >>> origin_of(Path("/cache/models--some--bert/snapshots/0a1b"))
+    {'name': 'some/bert', 'revision': '0a1b'}
+    """
+    folder = path.absolute()
+    cached = folder.parent.parent  # as the cache of Hugging Face is laid out
+    if folder.parent.name == "snapshots" and cached.name.startswith("models--"):
+        return {"name": cached.name.removeprefix("models--").replace("--", "/"), "revision": folder.name}
+    return {"name": folder.name}
+
+
 def source_of(format_: str, folder: Path, files: Sequence[Path]) -> dict[str, object]:
-    """Record what was imported; the folder's name only, since its path tells others nothing."""
+    """Record what was imported."""
     return {
         "format": format_,
-        "name": folder.absolute().name,
+        **origin_of(folder),
         "checksums": {file.relative_to(folder).as_posix(): checks.sha256(file) for file in files},
         "rubriek": rubriek.__version__,
     }

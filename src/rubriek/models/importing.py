@@ -11,7 +11,7 @@ from rubriek.errors import ModelError, ModelNotFoundError, OptionError
 from rubriek.models.bundle import NAME, RECORD, Bundle
 from rubriek.models.checks import listing
 from rubriek.models.config_file import CONFIG
-from rubriek.models.huggingface import import_huggingface
+from rubriek.models.huggingface import import_huggingface, origin_of
 from rubriek.models.onnx_folder import find_onnx, import_onnx
 from rubriek.models.staging import refuse_existing
 from rubriek.models.weights import has_weights
@@ -78,7 +78,7 @@ def import_model(
             expected="a Hugging Face folder, one with model.onnx, or a folder or zip that Spark NLP saved",
             found="a file" if source.exists() else None,
         )
-    named = name or slug(Path(target or source).absolute().name.removesuffix(".zip"))
+    named = name or slug(Path(target or source))
     if not NAME.fullmatch(named):
         raise OptionError(
             "The option 'name' is no name for a model.",
@@ -134,12 +134,13 @@ def is_saved(path: Path) -> bool:
     return path.is_file() and path.suffix == ".zip"
 
 
-def slug(name: str) -> str:
-    """Make a model's name of a folder's name.
+def slug(path: Path) -> str:
+    """Make a model's name of what a folder or zip is called.
 
     Examples
     --------
-    >>> slug("Nieuws (2e poging)")
+    >>> slug(Path("Nieuws (2e poging)"))
     'Nieuws-2e-poging'
     """
+    name = origin_of(path)["name"].removesuffix(".zip")
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._")[:100] or "model"

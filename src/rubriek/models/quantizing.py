@@ -12,6 +12,7 @@ from rubriek import settings
 from rubriek.errors import AgreementError, BundleError, ModelError, OptionError, need
 from rubriek.models.bundle import MODEL, NAME, TOKENIZER, Bundle
 from rubriek.models.huggingface import save_model
+from rubriek.models.importing import slug
 from rubriek.models.staging import refuse_existing, staged
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def quantize(
             f"The model {bundle.name!r} is not an fp32 one.", expected="fp32 weights", found=bundle.precision
         )
     texts = evaluation.text_column(sample)
-    named = name or (Path(target).absolute().name if target is not None else f"{bundle.name}-int8")
+    named = name or (slug(Path(target)) if target is not None else f"{bundle.name}-int8")
     if not NAME.fullmatch(named):
         raise OptionError(
             "The option 'name' is no name for a model.",
