@@ -117,7 +117,7 @@ class LightPipeline:
         names = [stage.getOrDefault("inputCol") for stage in stages if isinstance(stage, DocumentAssembler)]
         types: dict[str, str | None] = dict.fromkeys(names)
         plan = planned(stages, types)
-        rows = run(stages, TextSource(texts, names), plan.types, light=True)
+        rows = run(stages, TextSource(texts, names), plan.known, light=True)
         return {
             name: column for name, column in rows.annotations.items() if shown is None or name in shown
         }, len(texts)

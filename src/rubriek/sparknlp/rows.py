@@ -104,6 +104,8 @@ class Plan:
     ----------
     types : dict of str to str or None
         All columns as far as planned.
+    known : dict of str to str or None
+        The same, with those that were dropped on the way.
     made : dict of str to pyarrow.DataType
         Those that stages make.
     dropped : set of str
@@ -112,6 +114,7 @@ class Plan:
 
     def __init__(self, types: dict[str, str | None]) -> None:
         self.types = dict(types)
+        self.known = dict(types)
         self.made: dict[str, pa.DataType] = {}
         self.dropped: set[str] = set()
 
@@ -132,11 +135,11 @@ class Plan:
     def annotate(self, name: str, annotator_type: str) -> None:
         """Plan a column of annotations."""
         self.add(name, ARROW_COLUMN)
-        self.types[name] = annotator_type
+        self.types[name] = self.known[name] = annotator_type
 
     def add(self, name: str, kind: pa.DataType) -> None:
         """Plan another column."""
-        self.types[name] = None
+        self.types[name] = self.known[name] = None
         self.made[name] = kind
         self.dropped.discard(name)
 

@@ -45,7 +45,7 @@ def transform(stages: Sequence[LocalTransformer], data: Any) -> Any:
     plan = planned(stages, {name: source.annotator_type(name) for name in source.names})
     parts, which = [], []
     for start in range(0, max(len(source), 1), frames.ROWS_AT_ONCE):
-        rows = run(stages, source.slice(start, frames.ROWS_AT_ONCE), plan.types)
+        rows = run(stages, source.slice(start, frames.ROWS_AT_ONCE), plan.known)
         parts.append(columns(rows, plan))
         which.append(None if rows.which is None else rows.which + start)
     made = {
@@ -98,17 +98,14 @@ def _transform_spark(stages: Sequence[LocalTransformer], data: Any) -> Any:
             True,
             {} if annotator_type is None else {"annotatorType": annotator_type},
         )
-    made, dropped, all_types = dict(plan.made), set(plan.dropped), dict(plan.types)
 
     def on_worker(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             source = ArrowSource(batch)
-            rows = run(stages, source, all_types)
-            done = Plan(all_types)
-            done.made = made
+            rows = run(stages, source, plan.known)
             if rows.which is not None:
                 source = source.take(rows.which)
-            yield source.attach(columns(rows, done), all_types, dropped)
+            yield source.attach(columns(rows, plan), plan.types, plan.dropped)
 
     result = data.mapInArrow(on_worker, types.StructType(list(fields.values())))
     return result.select(

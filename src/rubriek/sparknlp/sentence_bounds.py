@@ -42,8 +42,8 @@ def _list_items() -> list[Rule]:
     # Two slips of the original are kept: an "s" for white space, and a dot that stands for any sign.
     numbered = [r"(?:\s|^)-?\d{1,2}\.\s", r"(?:\s|^)\d{1,2}\.\)", r"s-\d{1,2}\.\)", r"^-\d{1,2}.\)"]
     return [
-        Rule(r"\([a-z]+\)|^[a-z]+\)", END + r"\g<0>"),
-        Rule("|".join(numbered), END + r"\g<0>"),
+        Rule(r"\([a-z]+\)|^[a-z]+\)", END + OPEN + r"\g<0>" + CLOSE),
+        Rule("|".join(numbered), END + OPEN + r"\g<0>" + CLOSE),
     ]
 
 
@@ -53,6 +53,7 @@ def _abbreviated(names: str, after: str) -> str:
 
 LISTS = _list_items()
 NUMBERS = [
+    Rule(r"(?<=\d)\.(?=\d)", DOT),
     Rule(r"\.(?=\d)", DOT),
     Rule(r"(?<=\d)\.(?=\S)", DOT),
     Rule(r"(?<=^\d)\.(?=\s\S|\))", DOT),
@@ -80,10 +81,10 @@ DICTIONARY = [
 GENERAL = [
     Rule(r"(?<=\S)[!?]+(?=\s|\z|\$)", r"\g<0>" + END),
     Rule(r"(?<=\w)\.(?=\w)", DOT),
-    Rule(r"(?<=[a-zA-Z]°)\.(?=\s*\d+)", DOT),
+    Rule(r"(?<=[a-zA-z]°)\.(?=\s*\d+)", DOT),
     Rule(r"\.\.\.(?=\s+[A-Z])", ELLIPSIS + END),
     Rule(r"(?<=\S)\.{3}(?=\.\s[A-Z])", ELLIPSIS + END),
-    Rule(r"'[\w\s?!.,']+'", OPEN + r"\g<0>" + CLOSE),
+    Rule(r"(?<=\s|^)'[\w\s?!.,|']+'\W", OPEN + r"\g<0>" + CLOSE),
     Rule(r'"[\w\s?!.,]+"', OPEN + r"\g<0>" + CLOSE),
     Rule(r"\[[\w\s?!.,]+\]", OPEN + r"\g<0>" + CLOSE),
     Rule(r"\([\w\s?!.,]+\)", OPEN + r"\g<0>" + CLOSE),
