@@ -11,6 +11,7 @@ import tiny
 from rubriek import hub
 from rubriek.errors import BundleError, ModelError, ModelNotFoundError, RubriekWarning
 from rubriek.models import Bundle, import_model
+from rubriek.models.weights_safetensors import read_safetensors
 
 
 @pytest.fixture
@@ -69,6 +70,17 @@ def test_the_content_decides_whether_a_folder_is_imported_again(empty_cache, hug
     second = hub.resolve(tmp_path / "news")
     assert (first.max_length, second.max_length) == (24, 8)
     assert hub.installed() == sorted([first, second], key=lambda bundle: bundle.name)
+
+
+def test_weights_in_parts_of_any_name_count_as_content(empty_cache, huggingface_folder):
+    folder = huggingface_folder("news")
+    (folder / "model.safetensors").rename(folder / "deel-1")
+    names = read_safetensors(folder / "deel-1")
+    index = {"weight_map": dict.fromkeys(names, "deel-1")}
+    tiny.write_json(folder / "model.safetensors.index.json", index)
+    first = hub.resolve(folder)
+    tiny.write_safetensors(folder / "deel-1", {name: tensor.array * 2 for name, tensor in names.items()})
+    assert hub.resolve(folder).checksums != first.checksums
 
 
 def test_a_damaged_import_is_made_anew(empty_cache, huggingface_folder):

@@ -15,6 +15,7 @@ from rubriek.errors import BundleError, ModelError, ModelNotFoundError, RubriekW
 from rubriek.models import checks
 from rubriek.models.bundle import NAME, RECORD, Bundle
 from rubriek.models.importing import format_of, import_model, is_saved, slug
+from rubriek.models.weights import weight_files
 
 __all__ = ["installed", "resolve"]
 
@@ -145,11 +146,10 @@ def _content_key(folder: Path) -> str:
 
 
 def _files_read(folder: Path, format_: str) -> list[Path]:
-    if format_ == "sparknlp":
-        return sorted(path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else [folder]
-    if format_ == "onnx":
-        weights = [*folder.glob("*.onnx*"), *folder.glob("onnx/*")]
+    if folder.is_file():
+        return [folder]
+    if format_ == "huggingface":  # such folders hold checkpoints and other frameworks' weights, too
+        files = {*folder.glob("*.json"), *folder.glob("*.txt"), *weight_files(folder)}
     else:
-        weights = list(folder.glob("*.safetensors")) or list(folder.glob("pytorch_model*.bin"))
-    around = [*folder.glob("*.json"), *folder.glob("*.txt")]
-    return sorted(path for path in (*around, *weights) if path.is_file())
+        files = set(folder.rglob("*"))
+    return sorted(path for path in files if path.is_file())

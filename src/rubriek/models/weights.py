@@ -74,10 +74,34 @@ def has_weights(folder: Path) -> bool:
     return any((folder / f"{name}{end}").is_file() for name, _ in FORMATS for end in ("", ".index.json"))
 
 
-def _read_parts(index: Path, read: Callable[[Path], dict[str, StoredTensor]]) -> Weights:
+def weight_files(folder: Path) -> tuple[Path, ...]:
+    """Name the files that `read_weights` reads, without reading them; none where there are none.
+
+    Raises
+    ------
+    WeightsError
+        If they are in parts and the index cannot be used.
+    """
+    for name, _ in FORMATS:
+        index = folder / f"{name}.index.json"
+        if (folder / name).is_file():
+            return (folder / name,)
+        if index.is_file():
+            return (index, *_parts(index)[1].values())
+    return ()
+
+
+def _parts(index: Path) -> tuple[Fields, dict[str, Path]]:
+    """Read an index: which part each tensor lies in, and where the parts are."""
     places = checks.read_object(index, error=WeightsError).fields("weight_map")
     names = _part_names(places)
-    files = {name: checks.inside(index.parent, name, error=WeightsError, where=str(index)) for name in names}
+    return places, {
+        name: checks.inside(index.parent, name, error=WeightsError, where=str(index)) for name in names
+    }
+
+
+def _read_parts(index: Path, read: Callable[[Path], dict[str, StoredTensor]]) -> Weights:
+    places, files = _parts(index)
     tensors: dict[str, StoredTensor] = {}
     for name, file in files.items():
         if not file.is_file():
