@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from rubriek.errors import BundleError, ModelError, ModelNotFoundError, RubriekError
 from rubriek.models.bundle import Agreement, Bundle, parse_record
-from rubriek.models.checks import Fields
+from rubriek.models.checks import JSON_LIMIT, Fields
 from rubriek.models.staging import staged
 
 
@@ -266,3 +266,9 @@ def test_junk_in_any_field_is_a_bundle_or_our_error(junk):
         return
     assert bundle.labels
     assert bundle.max_length >= 3
+
+
+def test_a_record_without_end_is_not_read_to_the_end(tmp_path):
+    (tmp_path / "rubriek.json").write_bytes(b" " * (JSON_LIMIT + 1))
+    with pytest.raises(BundleError, match="too large"):
+        Bundle.open(tmp_path)
