@@ -363,7 +363,7 @@ class TestFullDisk:
             return FullContext(real(path), Full)
 
         with monkeypatch.context() as patched:
-            patched.setattr("rubriek.jobs.runner.replacing", full)
+            patched.setattr("rubriek.jobs.output.replacing", full)
             with pytest.raises(JobError, match="no space is left"):
                 run(source, output, **options)
         assert not output.exists()

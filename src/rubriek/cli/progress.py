@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -41,7 +42,8 @@ class Progress:
             initial=finished,
             unit=" documents",
             bar_format=_FORMAT,
-            dynamic_ncols=True,
+            # Asked of tqdm itself, a terminal that tells no size would get no bar.
+            ncols=shutil.get_terminal_size().columns,
             leave=False,
         )
 

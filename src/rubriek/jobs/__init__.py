@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rubriek.jobs.job import Job, OnError, Report
-from rubriek.jobs.runner import errors_file, job_folder, run
+from rubriek.jobs.output import errors_file, job_folder
+from rubriek.jobs.runner import run
 
 __all__ = ["Job", "OnError", "Report", "errors_file", "job_folder", "run"]

@@ -4,32 +4,29 @@ from __future__ import annotations
 
 import dataclasses
 import io
-import logging
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pyarrow as pa
 
 import rubriek
 from rubriek import frames
-from rubriek.errors import FileError, JobError, OptionError, TextTooLongError
-from rubriek.files.dictionaries import Dictionaries
+from rubriek.errors import JobError, TextTooLongError
 from rubriek.files.lines import Problem
 from rubriek.files.sinks import open_sink
 from rubriek.files.sources import Survey
-from rubriek.jobs.disk import explained, move, replacing
+from rubriek.jobs.disk import explained
 from rubriek.jobs.folder import JobFolder, Part
 from rubriek.jobs.job import Job, Report
 from rubriek.jobs.lock import locked
+from rubriek.jobs.output import check_output, job_folder, put_together
 from rubriek.models.checks import sha256
 from rubriek.statistics import Statistics
 
 if TYPE_CHECKING:
     from rubriek.classifier import Classifier
-
-log = logging.getLogger(__name__)
 
 OnStart: TypeAlias = Callable[[int, int], None]
 OnProgress: TypeAlias = Callable[[Statistics], None]
@@ -82,7 +79,7 @@ def run(
     if not isinstance(job.output, Path):
         with tempfile.TemporaryDirectory(prefix="rubriek-") as temporary:
             return _run(job, classifier, JobFolder(Path(temporary)), restart, on_start, on_progress)
-    _check_output(job.output, job.source.path)
+    check_output(job.output, job.source.path)
     # A link to the output stays a link: what it points to is replaced.
     output = job.output.resolve() if job.output.is_symlink() else job.output
     job = dataclasses.replace(job, output=output)
@@ -93,33 +90,6 @@ def run(
         except BaseException:
             JobFolder(folder).remove_if_empty()
             raise
-
-
-def job_folder(output: Path) -> Path:
-    """Return the folder that an unfinished job lies in.
-
-    Examples
-    --------
-    >>> job_folder(Path("news.classified.csv")).name
-    'news.classified.csv.job'
-    """
-    return output.with_name(output.name + ".job")
-
-
-def errors_file(output: Path) -> Path:
-    """Return the file that lists the rows that could not be read."""
-    return output.with_name(output.name + ".errors.jsonl")
-
-
-def _check_output(output: Path, source: Path) -> None:
-    if output.is_dir():
-        raise FileError(f"{output} is a folder.", expected="a file to write")
-    if not output.parent.is_dir():
-        raise FileError(
-            f"There is no folder {output.parent}.", hint="make it first, or choose another output (-o)"
-        )
-    if output.exists() and output.samefile(source):
-        raise OptionError(f"{output} is the input itself.", hint="choose another output (-o)")
 
 
 def _run(
@@ -152,7 +122,7 @@ def _run(
         )
     rows = sum(part.rows for part in parts)
     preview = folder.read(parts[0]).slice(0, _PREVIEW_ROWS) if parts else empty
-    errors = _finish(job, folder, parts, empty.schema, skipped)
+    errors = put_together(job, folder, parts, empty.schema, skipped)
     return Report(rows, finished, skipped, errors, total, preview)
 
 
@@ -230,42 +200,6 @@ def _answered(job: Job, classifier: Classifier, table: pa.Table, statistics: Sta
     assert texts.attach is not None
     answered: pa.Table = texts.attach(pa.concat_tables(results))
     return answered
-
-
-def _finish(
-    job: Job, folder: JobFolder, parts: Sequence[Part], schema: pa.Schema, skipped: int
-) -> Path | None:
-    """Put the parts together in one pass, so that the output does not show where a run was interrupted."""
-    listed = folder.path / "errors.jsonl"
-    if not isinstance(job.output, Path):
-        if skipped:
-            log.warning("rows left out:\n%s", listed.read_text(encoding="utf-8").rstrip())
-        _write(job, folder, parts, schema, job.output)
-        return None
-    whole = folder.path / "output"
-    with replacing(whole) as stream:
-        _write(job, folder, parts, schema, stream)
-    errors = errors_file(job.output)
-    if skipped:
-        move(listed, errors)
-    else:
-        # A list of an earlier run would speak of rows that are in this output.
-        errors.unlink(missing_ok=True)
-    move(whole, job.output)
-    folder.remove()
-    return errors if skipped else None
-
-
-def _write(job: Job, folder: JobFolder, parts: Sequence[Part], schema: pa.Schema, stream: BinaryIO) -> None:
-    recode = None
-    if job.format == "arrow" and any(pa.types.is_dictionary(field.type) for field in schema):
-        dictionaries = Dictionaries(schema, map(folder.read, parts))
-        schema, recode = dictionaries.schema, dictionaries.recoded
-    layout = job.source.layout if job.format == job.source.format else None
-    with open_sink(stream, schema, job.format, compression=job.compression, layout=layout) as sink:
-        for part in parts:
-            table = folder.read(part)
-            sink.write(table if recode is None else recode(table))
 
 
 def _stamp(path: Path) -> tuple[int, int]:
