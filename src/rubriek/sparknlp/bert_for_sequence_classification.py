@@ -131,9 +131,9 @@ class BertForSequenceClassification(Annotator, LocalModel):
         ModelNotFoundError
             If there is no such model.
         """
-        from rubriek.sparknlp.resources import model
+        from rubriek.sparknlp.resources import classifier
 
-        return model(BertForSequenceClassification, name, lang, remote_loc)
+        return classifier(name, lang, remote_loc)
 
     @staticmethod
     def loadSavedModel(folder: str, spark_session: Any = None) -> BertForSequenceClassification:
