@@ -117,6 +117,28 @@ def test_types_that_json_lacks_are_written_as_text(tmp_path):
     )
 
 
+def test_times_are_written_to_the_nanosecond(tmp_path):
+    kinds = [
+        pa.timestamp("ns"),
+        pa.timestamp("us", "Europe/Amsterdam"),
+        pa.date32(),
+        pa.time64("ns"),
+        pa.duration("ms"),
+    ]
+    values = [1_500_000_000_000_000_001, 1_500_000_000_000_000, 17_000, 61_000_000_000, 1500]
+    columns = [
+        pa.array([v, None], pa.int32() if k == pa.date32() else pa.int64()).cast(k)
+        for v, k in zip(values, kinds, strict=True)
+    ]
+    table = pa.table(columns, names=["ns", "zone", "day", "time", "ms"])
+    lines = write(tmp_path / "a", table, "jsonl").decode().splitlines()
+    assert json.loads(lines[0]) == {
+        "ns": "2017-07-14 02:40:00.000000001", "zone": "2017-07-14 04:40:00+0200", "day": "2016-07-18",
+        "time": "00:01:01", "ms": "1500",
+    }  # fmt: skip
+    assert set(json.loads(lines[1]).values()) == {None}
+
+
 def test_single_floats_have_the_digits_of_a_single_float():
     values = np.random.default_rng(1).random(1000, np.float32)
     column = pa.array(values)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable
 from itertools import islice
 from operator import add
@@ -14,6 +15,8 @@ import pyarrow as pa
 from rubriek.files.jsonl import JSON_COLUMN
 
 _quoted: Callable[[str], str] = json.JSONEncoder(ensure_ascii=False).encode
+
+_ZERO_FRACTION = re.compile(r"\.0+(?=\D|$)")
 
 
 def json_texts(column: pa.Array, field: pa.Field) -> list[str]:
@@ -84,6 +87,8 @@ def _texts(column: pa.Array) -> list[str]:
         return _objects(column)
     if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
         return _lists(column)
+    if pa.types.is_temporal(kind) and not pa.types.is_interval(kind):
+        return _times(column)
     return [json.dumps(value, ensure_ascii=False, default=_plain) for value in column.to_pylist()]
 
 
@@ -94,6 +99,13 @@ def _numbers(column: pa.Array) -> list[str]:
     if np.isfinite(values).all():
         return [str(text) for text in texts]
     return [text if finite else "null" for text, finite in zip(texts, np.isfinite(values), strict=True)]
+
+
+def _times(column: pa.Array) -> list[str]:
+    # Not through Python's own types, which hold no nanoseconds. A duration is the number of its units.
+    plain = column.cast(pa.int64()) if pa.types.is_duration(column.type) else column
+    values = plain.cast(pa.string()).to_pylist()
+    return ["null" if value is None else _quoted(_ZERO_FRACTION.sub("", value)) for value in values]
 
 
 def _objects(column: pa.Array) -> list[str]:
