@@ -1,0 +1,82 @@
+"""Runs in the environment of the real Spark NLP: loads saved models, and prints what they make of some texts.
+
+Standard input: a JSON object with ``jars``, ``texts``, ``cache`` (a folder), ``zips`` (of one classifier
+each, named as the Models Hub names them) and ``cases``: by name a list of folders whose stages follow each
+other. The last line of standard output is a JSON object: by case, and by zip, the rows.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import sparknlp.annotator
+import sparknlp.base
+from pyspark.ml import PipelineModel
+from pyspark.sql import SparkSession
+
+
+def session(jars: list[str]) -> SparkSession:
+    return (
+        SparkSession.builder.master("local[1]")
+        .config("spark.driver.memory", "3g")
+        .config("spark.ui.enabled", "false")
+        .config("spark.driver.host", "127.0.0.1")
+        .config("spark.serializer", "org.apache.spark.serializer.KryoSerializer")
+        .config("spark.kryoserializer.buffer.max", "1000M")
+        .config("spark.jars", ",".join(jars))
+        .config("spark.driver.extraClassPath", os.pathsep.join(jars))
+        .getOrCreate()
+    )
+
+
+def load(folder: str):
+    part = next(path for path in sorted(Path(folder, "metadata").iterdir()) if path.name.startswith("part-"))
+    name = json.loads(part.read_text())["class"].rpartition(".")[2]
+    if name == "PipelineModel":
+        return PipelineModel.load(folder)
+    return getattr(sparknlp.base if hasattr(sparknlp.base, name) else sparknlp.annotator, name).load(folder)
+
+
+def unpack(spark: SparkSession, archive: Path, cache: str) -> str:
+    """Unpack a zip in the cache folder with Java's ZipInputStream, as Spark NLP's downloader does.
+
+    The downloader itself needs a library for S3 that is not among the jars.
+    """
+    target = Path(cache, archive.stem)
+    jvm = spark.sparkContext._jvm
+    stream = jvm.java.util.zip.ZipInputStream(jvm.java.io.FileInputStream(str(archive)))
+    no_options = spark.sparkContext._gateway.new_array(jvm.java.nio.file.CopyOption, 0)
+    while (entry := stream.getNextEntry()) is not None:
+        place = target / entry.getName()
+        place.parent.mkdir(parents=True, exist_ok=True)
+        jvm.java.nio.file.Files.copy(stream, jvm.java.io.File(str(place)).toPath(), no_options)
+        stream.closeEntry()
+    stream.close()
+    return str(target)
+
+
+def main() -> None:
+    given = json.load(sys.stdin)
+    spark = session(given["jars"])
+    spark.sparkContext.setLogLevel("OFF")
+    texts = spark.createDataFrame([[text] for text in given["texts"]], "text string").coalesce(1)
+
+    def rows(stages: list) -> list:
+        frame = texts
+        for stage in stages:
+            frame = stage.transform(frame)
+        return [row.asDict(recursive=True) for row in frame.collect()]
+
+    found = {name: rows([load(folder) for folder in folders]) for name, folders in given["cases"].items()}
+    for archive in given["zips"]:
+        folder = unpack(spark, Path(archive), given["cache"])
+        model = load(folder).setInputCols(["document", "token"]).setOutputCol("class")
+        found[archive] = rows([*map(load, given["before"]), model])
+    sys.stdout.write(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()
