@@ -13,7 +13,6 @@ import argparse
 import json
 import os
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -40,9 +39,8 @@ def logits_of(model: Path, texts: list[str]) -> np.ndarray:
     if (model / "rubriek.json").is_file():
         import rubriek
 
-        classifier = rubriek.load(str(model))
-        table = classifier.predict(texts)
-        scores = np.array([[row[name] for name in LABELS] for row in _rows(table)], np.float64)
+        answers = rubriek.load(str(model)).predict(texts)
+        scores = np.array([[answer.scores[name] for name in LABELS] for answer in answers])
         return np.log(np.maximum(scores, 1e-30))
     from transformers import BertForSequenceClassification
 
@@ -52,10 +50,6 @@ def logits_of(model: Path, texts: list[str]) -> np.ndarray:
     names = [network.config.id2label[i] for i in range(network.config.num_labels)]
     logits = predict(network, encode(load_tokenizer(model / "tokenizer.json"), texts), bf16=False)
     return logits[:, [names.index(name) for name in LABELS]]
-
-
-def _rows(table: Any) -> list[dict[str, float]]:
-    raise NotImplementedError
 
 
 def main() -> None:
@@ -73,9 +67,7 @@ def main() -> None:
     for path in arguments.files:
         items = read_items([find(path)])
         logits = logits_of(arguments.model, texts_of(items, arguments.part))
-        found[f"{path.name} ({arguments.part})"] = report(
-            logits, [item.label for item in items], LABELS
-        )
+        found[f"{path.name} ({arguments.part})"] = report(logits, [item.label for item in items], LABELS)
     if arguments.json:
         print(json.dumps(found, ensure_ascii=False, indent=1))
     else:

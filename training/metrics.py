@@ -40,9 +40,7 @@ def report(logits: np.ndarray, truth: Sequence[int], labels: Sequence[str]) -> d
 
     shifted = logits - logits.max(1, keepdims=True)
     log_scores = shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
-    confusions = Counter(
-        (labels[w], labels[a]) for w, a in zip(wanted, answers, strict=True) if w != a
-    )
+    confusions = Counter((labels[w], labels[a]) for w, a in zip(wanted, answers, strict=True) if w != a)
     return {
         **counted(np.ones(len(wanted), bool)),
         "log_loss": round(float(-log_scores[np.arange(len(wanted)), wanted].mean()), 4),
@@ -54,9 +52,7 @@ def report(logits: np.ndarray, truth: Sequence[int], labels: Sequence[str]) -> d
             for i, name in enumerate(labels)
             if (wanted == i).any()
         },
-        "confusions": [
-            {"is": a, "answered": b, "items": n} for (a, b), n in confusions.most_common(8)
-        ],
+        "confusions": [{"is": a, "answered": b, "items": n} for (a, b), n in confusions.most_common(8)],
     }
 
 

@@ -66,8 +66,7 @@ class Validation:
 
     def measure(self, model: BertForSequenceClassification) -> dict[str, Any]:
         return {
-            name: report(predict(model, rows), truth, LABELS)
-            for name, (rows, truth) in self.sets.items()
+            name: report(predict(model, rows), truth, LABELS) for name, (rows, truth) in self.sets.items()
         }
 
 
@@ -87,6 +86,7 @@ def save(model: BertForSequenceClassification, encoder: Path, out: Path) -> None
         settings["model_max_length"] = MAX_PIECES
         text = json.dumps(settings, indent=2, ensure_ascii=False) + "\n"
         (folder / "tokenizer_config.json").write_text(text, encoding="utf-8")
+        (folder / "model.safetensors").chmod(0o644)
         if out.exists():
             shutil.rmtree(out)
         folder.rename(out)
@@ -102,9 +102,7 @@ def average(states: list[dict[str, torch.Tensor]], weights: list[float]) -> dict
     }
 
 
-def probe(
-    encoder: Path, items: list[Item], tokenizer: Tokenizer, log: Log
-) -> BertForSequenceClassification:
+def probe(encoder: Path, items: list[Item], tokenizer: Tokenizer, log: Log) -> BertForSequenceClassification:
     model = start_model(encoder)
     rows = encode(tokenizer, [join(i.title, i.text) for i in items] + [i.title for i in items])
     truth = np.array([item.label for item in items] * 2)
@@ -152,9 +150,7 @@ def main() -> None:
 
     tokenizer = load_tokenizer(arguments.encoder / "tokenizer.json")
     items = read_items(arguments.data)
-    validation = Validation(
-        arguments.validation, shared / "data" / "nieuws-examples.jsonl", tokenizer
-    )
+    validation = Validation(arguments.validation, shared / "data" / "nieuws-examples.jsonl", tokenizer)
     measured: dict[str, Any] = {"recipe": vars(recipe), "seeds": {}}
 
     model = probe(arguments.encoder, items, tokenizer, log)
@@ -178,9 +174,7 @@ def main() -> None:
     measured["average"] = validation.measure(model)
     log(f"average of the seeds: {short(measured['average'])}")
     save(model, arguments.encoder, arguments.out)
-    (work / "measured.json").write_text(
-        json.dumps(measured, ensure_ascii=False, indent=1), encoding="utf-8"
-    )
+    (work / "measured.json").write_text(json.dumps(measured, ensure_ascii=False, indent=1), encoding="utf-8")
     log(f"written: {arguments.out}")
 
 
