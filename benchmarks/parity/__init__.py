@@ -1,0 +1,1 @@
+"""The real Spark NLP and rubriek.sparknlp on the same texts, side by side; see ``scripts/parity``."""
