@@ -204,16 +204,18 @@ def _fold_types(model: onnx.ModelProto, kind: int) -> None:
     """Make token types out of the shape of the ids, all 0: a text to classify is the first of a pair."""
     from onnx import helper
 
-    shape = f"{TYPES}_shape"
-    made = [
-        helper.make_node("Shape", [IDS], [shape]),
-        helper.make_node(
-            "ConstantOfShape", [shape], [TYPES], value=helper.make_tensor("zero", kind, [1], [0])
-        ),
-    ]
-    rest = list(model.graph.node)
-    del model.graph.node[:]
-    model.graph.node.extend([*made, *rest])
+    # A graph that was exported for Spark NLP has the input only because it is always fed.
+    if any(TYPES in node.input for node in nodes(model)):
+        shape = f"{TYPES}_shape"
+        made = [
+            helper.make_node("Shape", [IDS], [shape]),
+            helper.make_node(
+                "ConstantOfShape", [shape], [TYPES], value=helper.make_tensor("zero", kind, [1], [0])
+            ),
+        ]
+        rest = list(model.graph.node)
+        del model.graph.node[:]
+        model.graph.node.extend([*made, *rest])
     kept = [value for value in model.graph.input if value.name != TYPES]
     del model.graph.input[:]
     model.graph.input.extend(kept)

@@ -6,6 +6,8 @@ strings. Names are Spark NLP's, in its camelCase.
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import Any
 
 from rubriek.errors import need
@@ -60,6 +62,8 @@ def start(
         If pyspark is not installed.
     """
     sql = need("pyspark.sql", extra="spark", purpose="Starting Spark")
+    # Spark's workers are on this machine; they have to run this Python, not whatever "python3" is.
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = sql.SparkSession.builder.appName("rubriek").master("local[*]")
     builder = builder.config("spark.driver.memory", memory)
     for name, value in (params or {}).items():

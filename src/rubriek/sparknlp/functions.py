@@ -28,12 +28,14 @@ def map_annotations(f: Callable[[list[Annotation]], list[Any]], output_type: Any
     Spark user-defined function
         To be called with a column.
     """
-
-    def over_rows(rows: Any) -> Any:
-        found = f([Annotation.fromRow(row) for row in rows])
-        return [Annotation.toRow(item) if isinstance(item, Annotation) else item for item in found]
-
-    return _functions().udf(over_rows, output_type)
+    # Without type hints: Spark would look for the kind of function in them.
+    return _functions().udf(
+        lambda rows: [
+            Annotation.toRow(item) if isinstance(item, Annotation) else item
+            for item in f([Annotation.fromRow(row) for row in rows])
+        ],
+        output_type,
+    )
 
 
 def map_annotations_strict(f: Callable[[list[Annotation]], list[Annotation]]) -> Any:

@@ -89,13 +89,14 @@ def saved(stage: Any) -> Saved:
     from rubriek.models.sparknlp_export import saved_classifier
     from rubriek.sparknlp.bert_for_sequence_classification import BertForSequenceClassification
     from rubriek.sparknlp.formats import SavedPipeline, SavedStage, TokenRule
-    from rubriek.sparknlp.pipeline import PipelineModel
-    from rubriek.sparknlp.stage import LocalTransformer
+    from rubriek.sparknlp.pipeline import Pipeline, PipelineModel
+    from rubriek.sparknlp.stage import LocalEstimator, LocalTransformer
     from rubriek.sparknlp.tokenizer import TokenizerModel
 
-    if isinstance(stage, PipelineModel):
-        return SavedPipeline(uid=stage.uid, stages=tuple(saved(inner) for inner in stage.stages))
-    if not isinstance(stage, LocalTransformer):
+    if isinstance(stage, Pipeline | PipelineModel):
+        inner = tuple(saved(inner) for inner in stage.stages)
+        return SavedPipeline(class_name=stage.JVM_CLASS, uid=stage.uid, stages=inner)
+    if not isinstance(stage, LocalTransformer | LocalEstimator):
         raise PipelineError(
             f"The stage {stage} cannot be saved by rubriek.",
             hint="pyspark.ml.PipelineModel saves stages of both kinds" if isinstance(stage, object) else None,
@@ -143,22 +144,18 @@ def restored(content: Saved) -> Any:
     UnsupportedModelError
         If there is no such stage here.
     """
-    from rubriek.sparknlp import annotator, base, resources
+    from rubriek.sparknlp import annotator, jvm_names, resources
     from rubriek.sparknlp.formats import SavedClassifier, SavedPipeline
     from rubriek.sparknlp.java_regex import with_flags
 
     if isinstance(content, SavedPipeline):
         inner = [restored(stage) for stage in content.stages]
-        return base.PipelineModel(inner)._resetUid(content.uid)
+        pipeline = jvm_names.stages()[content.class_name]
+        return pipeline(inner)._resetUid(content.uid)
     if isinstance(content, SavedClassifier):
         stage: Any = annotator.BertForSequenceClassification.of(resources.bundle_of(content))
         return _with_params(stage, content)
-    known = {
-        kind.JVM_CLASS: kind
-        for module in (base, annotator)
-        for kind in vars(module).values()
-        if isinstance(kind, type) and hasattr(kind, "JVM_CLASS") and kind is not base.Pipeline
-    }
+    known = jvm_names.stages()
     kind = known.get(content.class_name)
     if kind is None:
         raise UnsupportedModelError(

@@ -23,6 +23,8 @@ from rubriek.sparknlp.formats.sequence_file import read_values, write_values
 FOLDER = "fields"
 BATCH = 10
 """Entries in one record, as RDD.saveAsObjectFile groups them."""
+MOST_BYTES = 128 * 2**20
+"""Bytes of a feature; the largest vocabularies take 20 million."""
 MOST_ENTRIES = 2_000_000
 """Entries of a map; the largest multilingual vocabularies hold 500,000."""
 
@@ -47,14 +49,25 @@ def read_arrays(files: SavedFiles, feature: str) -> Iterator[list[Any]]:
             hint="load it in Spark NLP, set spark.jsl.settings.annotatorSerializationFormat to 'object', "
             "and save it again",
         )
+    _check_size(sum(map(files.size, parts)), files.where(folder))
+    total = 0
     for part in parts:
         where = files.where(part)
         with files.open(part) as stream:
             for value in read_values(stream, where):
+                total += len(value)  # more than the files' size where they are compressed
+                _check_size(total, where)
                 array = decode(value, where)
                 if not isinstance(array, JavaArray) or not isinstance(array.items, list):
                     raise SavedModelError(f"{where} holds no array of objects.", found=type(array).__name__)
                 yield array.items
+
+
+def _check_size(size: int, where: str) -> None:
+    if size > MOST_BYTES:
+        raise SavedModelError(
+            f"{where} is too large.", expected=f"at most {MOST_BYTES:,} bytes", found=f"{size:,} bytes"
+        )
 
 
 def read_map(files: SavedFiles, feature: str) -> dict[str, int]:

@@ -90,19 +90,36 @@ class SavedFiles:
         """Open a file for reading; whatever goes wrong with it while it is open is a `SavedModelError`."""
         try:
             if not self.zipped:
-                with checks.inside(
-                    self.path, self.prefix + name, error=SavedModelError, where=str(self.path)
-                ).open("rb") as stream:
+                with self._file(name).open("rb") as stream:
                     yield stream
                 return
             with zipfile.ZipFile(self.path) as archive, archive.open(self.prefix + name) as entry:
                 yield entry  # type: ignore[misc]  # an IO[bytes]
         except READING_ERRORS as error:
-            raise SavedModelError(
-                f"{self.where(name)} cannot be read.",
-                found=f"{type(error).__name__}: {error}" if str(error) else type(error).__name__,
-                hint="download or copy it again",
-            ) from error
+            raise self._unreadable(name, error) from error
+
+    def _file(self, name: str) -> Path:
+        file = checks.inside(self.path, self.prefix + name, error=SavedModelError, where=str(self.path))
+        if not file.is_file():  # a pipe or a device could be waited for without end
+            raise FileNotFoundError("no regular file")
+        return file
+
+    def size(self, name: str) -> int:
+        """Return the size of a file in bytes; no more than that is read from it."""
+        try:
+            if not self.zipped:
+                return self._file(name).stat().st_size
+            with zipfile.ZipFile(self.path) as archive:
+                return archive.getinfo(self.prefix + name).file_size
+        except READING_ERRORS as error:
+            raise self._unreadable(name, error) from error
+
+    def _unreadable(self, name: str, error: Exception) -> SavedModelError:
+        return SavedModelError(
+            f"{self.where(name)} cannot be read.",
+            found=f"{type(error).__name__}: {error}" if str(error) else type(error).__name__,
+            hint="download or copy it again",
+        )
 
 
 READING_ERRORS = (OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, KeyError)

@@ -17,6 +17,7 @@ from rubriek.sparknlp.formats.saved import PIPELINES, SPARK_VERSION
 FOLDER = "metadata"
 SUCCESS = "_SUCCESS"
 MOST_BYTES = 16 * 2**20
+MOST_UID = 200
 
 FLOATS = frozenset({"threshold"})
 """Parameters whose JSON needs a decimal point: Spark NLP reads ``1`` there as an error."""
@@ -64,7 +65,7 @@ def read_metadata(files: SavedFiles) -> Metadata:
         )
     return Metadata(
         class_name=class_name,
-        uid=fields.text("uid"),
+        uid=checked_uid(fields.text("uid"), where),
         spark_version=fields.text("sparkVersion", most=100),
         params=params,
         defaults=fields.fields("defaultParamMap").values if "defaultParamMap" in fields else {},
@@ -83,10 +84,28 @@ def _text(files: SavedFiles, name: str) -> bytes:
         raise SavedModelError(f"{files.where(name)} cannot be decompressed.", found=str(error)) from error
 
 
+def checked_uid(uid: str, where: str) -> str:
+    """Return an identifier that may name a folder, as it does in a pipeline.
+
+    Raises
+    ------
+    SavedModelError
+        If it could lead elsewhere.
+    """
+    if not 0 < len(uid) <= MOST_UID or any(sign in uid for sign in "/\\:\0"):
+        raise SavedModelError(
+            f"{where} has an identifier that cannot name a folder.",
+            expected=f"at most {MOST_UID} characters, without / \\ and :",
+            found=checks.shown(uid),
+        )
+    return uid
+
+
 def write_metadata(
     folder: Path, class_name: str, uid: str, params: dict[str, Any], defaults: dict[str, Any]
 ) -> None:
     """Write the record of a stage into ``folder/metadata``."""
+    checked_uid(uid, class_name)
     record = {
         "class": class_name,
         "timestamp": time.time_ns() // 1_000_000,

@@ -27,7 +27,7 @@ EXPORT_AGAIN = (
     "export the model that it was made of to ONNX (rubriek models import HUGGING_FACE_FOLDER does it), "
     "or take the entry of the Models Hub with engine onnx, from Spark NLP 5.1 on"
 )
-MOST_STAGES = 1000
+MOST_STAGES = 200
 MOST_NESTING = 8
 
 
@@ -135,7 +135,12 @@ def _pipeline(files: SavedFiles, metadata: Metadata, *, depth: int) -> SavedPipe
                 f"{files.where()} lacks a stage.", expected=f"a folder {place}", hint="copy the whole folder"
             )
         stages.append(_read(view, depth=depth + 1))
-    return SavedPipeline(uid=metadata.uid, stages=tuple(stages), spark_version=metadata.spark_version)
+    return SavedPipeline(
+        class_name=PIPELINES[metadata.class_name],
+        uid=metadata.uid,
+        stages=tuple(stages),
+        spark_version=metadata.spark_version,
+    )
 
 
 def stage_folder(number: int, uid: str, stages: int) -> str:

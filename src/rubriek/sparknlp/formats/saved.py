@@ -10,7 +10,14 @@ from rubriek.sparknlp.formats.onnx_archive import Onnx
 CLASSIFIER = "com.johnsnowlabs.nlp.annotators.classifier.dl.BertForSequenceClassification"
 TOKENIZER = "com.johnsnowlabs.nlp.annotators.TokenizerModel"
 PIPELINE = "org.apache.spark.ml.PipelineModel"
-PIPELINES = frozenset({PIPELINE, "pyspark.ml.pipeline.PipelineModel"})
+UNFITTED_PIPELINE = "org.apache.spark.ml.Pipeline"
+PIPELINES = {
+    PIPELINE: PIPELINE,
+    UNFITTED_PIPELINE: UNFITTED_PIPELINE,
+    "pyspark.ml.pipeline.PipelineModel": PIPELINE,
+    "pyspark.ml.pipeline.Pipeline": UNFITTED_PIPELINE,
+}
+"""Classes of pipelines, those of Python too, and the JVM's name of each."""
 """PySpark saves a pipeline that holds another under its own name, in the same layout."""
 
 SPARK_VERSION = "3.4.1"
@@ -89,10 +96,12 @@ class SavedClassifier(SavedStage):
 
 @dataclass(frozen=True, kw_only=True)
 class SavedPipeline:
-    """A saved PipelineModel.
+    """A saved PipelineModel or Pipeline.
 
     Attributes
     ----------
+    class_name : str
+        The JVM's name of its class; a PipelineModel by default.
     uid : str
         Its identifier.
     stages : tuple
@@ -101,6 +110,7 @@ class SavedPipeline:
         Of the Spark that saved it.
     """
 
+    class_name: str = PIPELINE
     uid: str
     stages: tuple[SavedStage | SavedPipeline, ...]
     spark_version: str = SPARK_VERSION

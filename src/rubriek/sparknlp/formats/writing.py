@@ -8,10 +8,10 @@ from pathlib import Path
 
 from rubriek.models.staging import refuse_existing, staged
 from rubriek.sparknlp.formats.features import write_arrays, write_map
-from rubriek.sparknlp.formats.metadata import FOLDER, SUCCESS, write_metadata
+from rubriek.sparknlp.formats.metadata import FOLDER, SUCCESS, checked_uid, write_metadata
 from rubriek.sparknlp.formats.onnx_archive import write_archive
 from rubriek.sparknlp.formats.reading import ARCHIVE, stage_folder
-from rubriek.sparknlp.formats.saved import PIPELINE, Saved, SavedClassifier, SavedPipeline
+from rubriek.sparknlp.formats.saved import Saved, SavedClassifier, SavedPipeline
 from rubriek.sparknlp.formats.token_rules import rules_array
 
 
@@ -94,8 +94,9 @@ def _write(saved: Saved, folder: Path) -> None:
 
 def _write_pipeline(saved: SavedPipeline, folder: Path) -> None:
     uids = [stage.uid for stage in saved.stages]
-    write_metadata(folder, PIPELINE, saved.uid, {"stageUids": uids}, {})
+    write_metadata(folder, saved.class_name, saved.uid, {"stageUids": uids}, {})
     for number, stage in enumerate(saved.stages):
+        checked_uid(stage.uid, saved.uid)
         place = folder / stage_folder(number, stage.uid, len(uids))
         place.mkdir(parents=True)
         _write(stage, place)
