@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
 import stat
+import struct
 import zipfile
+import zlib
+from dataclasses import replace
 
 import pytest
 from saved import DATA
 
 from rubriek.errors import ModelNotFoundError, SavedModelError
-from rubriek.sparknlp.formats import files, read_saved
+from rubriek.sparknlp.formats import (
+    SavedPipeline,
+    features,
+    files,
+    onnx_archive,
+    read_saved,
+    write_saved,
+)
 from rubriek.sparknlp.formats.files import open_saved
 
 
@@ -118,3 +131,75 @@ def test_loops_of_links_end(tmp_path):
     (tmp_path / "loop").symlink_to(tmp_path, target_is_directory=True)
     with pytest.raises(SavedModelError, match="nothing that Spark saved"):
         read_saved(tmp_path)
+
+
+def with_checksums(folder):
+    """Add the checksum file that Hadoop writes beside the metadata."""
+    part = folder / "metadata" / "part-00000"
+    data = part.read_bytes()
+    blocks = [zlib.crc32(data[start : start + 512]) for start in range(0, len(data), 512)]
+    numbers = struct.pack(f">I{len(blocks)}I", 512, *blocks)
+    (folder / "metadata" / ".part-00000.crc").write_bytes(b"crc\0" + numbers)
+    return part
+
+
+def test_what_differs_from_its_checksums_is_refused(tmp_path):
+    folder = tmp_path / "model"
+    shutil.copytree(DATA / "model", folder)
+    part = with_checksums(folder)
+    assert read_saved(folder).param("maxSentenceLength") == 256
+    part.write_text(part.read_text().replace("256", "512"))
+    with pytest.raises(SavedModelError, match="not the file that was saved"):
+        read_saved(folder)
+    (part.parent / ".part-00000.crc").write_bytes(b"crc\0\0\0\0\0")
+    with pytest.raises(SavedModelError, match="another form"):
+        read_saved(folder)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    folder = tmp_path / "model"
+    shutil.copytree(DATA / "model", folder)
+    (folder / "metadata" / "part-00000").unlink()
+    os.mkfifo(folder / "metadata" / "part-00000")
+    with pytest.raises(SavedModelError, match="no regular file"):
+        read_saved(folder)
+
+
+def test_the_size_of_a_feature_is_limited(monkeypatch):
+    monkeypatch.setattr(features, "MOST_BYTES", 1000)
+    with pytest.raises(SavedModelError, match="too large"):
+        read_saved(DATA / "model")
+
+
+def test_the_size_of_a_compressed_feature_is_limited(monkeypatch):
+    folder = DATA / "compressed" / "block-BZip2Codec"
+    size = sum(part.stat().st_size for part in (folder / "fields" / "rules").glob("part-*"))
+    monkeypatch.setattr(features, "MOST_BYTES", size)
+    with pytest.raises(SavedModelError, match="too large"):
+        read_saved(folder)
+
+
+def test_the_size_of_a_network_is_limited(tmp_path, monkeypatch):
+    folder = tmp_path / "model"
+    shutil.copytree(DATA / "model", folder)
+    zipped(folder / "bert_classification_onnx", [("a", bytes(20 * 2**20))])
+    with pytest.raises(SavedModelError, match="at most 200-fold"):
+        read_saved(folder).onnx.read()
+    monkeypatch.setattr(onnx_archive, "MOST_BYTES", 1000)
+    with pytest.raises(SavedModelError, match="at most 1,000 bytes"):
+        read_saved(folder).onnx.read()
+
+
+@pytest.mark.parametrize("uid", ["../evil", "a/b", "C:evil", "a\\b", "", "u" * 300])
+def test_identifiers_that_lead_elsewhere_are_refused(tmp_path, uid):
+    folder = tmp_path / "stage"
+    stage = read_saved(DATA / "stages" / "document")
+    with pytest.raises(SavedModelError, match="identifier"):
+        write_saved(SavedPipeline(uid="p", stages=(replace(stage, uid=uid),)), folder)
+    assert not folder.exists()
+    shutil.copytree(DATA / "stages" / "document", folder)
+    file = folder / "metadata" / "part-00000"
+    record = {**json.loads(file.read_text()), "uid": uid}
+    file.write_text(json.dumps(record))
+    with pytest.raises(SavedModelError, match=r"uid|identifier"):
+        read_saved(folder)

@@ -14,6 +14,7 @@ from typing import Any
 
 from rubriek.errors import SavedModelError
 from rubriek.models import checks
+from rubriek.sparknlp.formats.checksums import check_checksum
 from rubriek.sparknlp.formats.files import SavedFiles
 from rubriek.sparknlp.formats.java_classes import INTEGER, TUPLE, TUPLES, integer
 from rubriek.sparknlp.formats.java_serialization import JavaArray, JavaObject, decode, encode
@@ -23,7 +24,7 @@ from rubriek.sparknlp.formats.sequence_file import read_values, write_values
 FOLDER = "fields"
 BATCH = 10
 """Entries in one record, as RDD.saveAsObjectFile groups them."""
-MOST_BYTES = 128 * 2**20
+MOST_BYTES = 64 * 2**20
 """Bytes of a feature; the largest vocabularies take 20 million."""
 MOST_ENTRIES = 2_000_000
 """Entries of a map; the largest multilingual vocabularies hold 500,000."""
@@ -53,6 +54,7 @@ def read_arrays(files: SavedFiles, feature: str) -> Iterator[list[Any]]:
     total = 0
     for part in parts:
         where = files.where(part)
+        check_checksum(files, part)
         with files.open(part) as stream:
             for value in read_values(stream, where):
                 total += len(value)  # more than the files' size where they are compressed

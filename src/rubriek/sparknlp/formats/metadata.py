@@ -10,6 +10,7 @@ from typing import Any
 
 from rubriek.errors import SavedModelError
 from rubriek.models import checks
+from rubriek.sparknlp.formats.checksums import check_checksum
 from rubriek.sparknlp.formats.compression import DECOMPRESSION_ERRORS, SUFFIXES
 from rubriek.sparknlp.formats.files import SavedFiles
 from rubriek.sparknlp.formats.saved import PIPELINES, SPARK_VERSION
@@ -53,6 +54,7 @@ def read_metadata(files: SavedFiles) -> Metadata:
             hint="a folder with model.onnx and assets/ is read by loadSavedModel",
         )
     where = files.where(parts[0])
+    check_checksum(files, parts[0])
     line = _text(files, parts[0]).strip().partition(b"\n")[0]
     fields = checks.Fields(checks.parse_object(line, where, SavedModelError), where, SavedModelError)
     params = fields.fields("paramMap").values if "paramMap" in fields else {}
