@@ -6,6 +6,7 @@ import errno
 import itertools
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -283,6 +284,28 @@ class TestKilled:
             child.send_signal(signal.SIGKILL)
             child.wait()
         assert run(source, output).rows == 18
+
+    def test_the_next_process_may_start_while_the_last_one_still_clears_away(
+        self, source, output, monkeypatch
+    ):
+        real, others = shutil.rmtree, []
+
+        def slow(path, **options):
+            if not others:
+                others.append(output)
+                others.append(run(source, output))
+            real(path, **options)
+
+        monkeypatch.setattr(shutil, "rmtree", slow)
+        report = run(source, output)
+        assert others[1].statistics == report.statistics
+        assert leftovers(output.parent) == []
+
+    def test_what_a_killed_process_did_not_clear_away_is_cleared_by_the_next(self, source, output):
+        interrupt(source, output, 8)
+        jobs.job_folder(output).rename(output.with_name("uit.csv.job.done-1234"))
+        run(source, output)
+        assert leftovers(output.parent) == []
 
 
 HOLD = """

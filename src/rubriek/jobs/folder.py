@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import glob
 import json
+import secrets
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -51,7 +53,6 @@ class JobFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._gone = path.with_name(path.name + ".done")
 
     def begin(self, manifest: Mapping[str, Any], *, restart: bool) -> list[Part]:
         """Start a job, or go on with the one that is there.
@@ -74,7 +75,8 @@ class JobFolder:
             If what is there was asked for differently, or is damaged.
         """
         file = self.path / "manifest.json"
-        shutil.rmtree(self._gone, ignore_errors=True)
+        for gone in self.path.parent.glob(f"{glob.escape(self.path.name)}.done-*"):
+            shutil.rmtree(gone, ignore_errors=True)  # of a process that was killed while it removed it
         if restart:
             # First, so that parts never lie under a manifest that is not theirs.
             file.unlink(missing_ok=True)
@@ -109,9 +111,9 @@ class JobFolder:
 
     def remove(self) -> None:
         """Remove the folder; another process sees it whole or not at all."""
-        shutil.rmtree(self._gone, ignore_errors=True)
-        move(self.path, self._gone)
-        shutil.rmtree(self._gone)
+        gone = self.path.with_name(f"{self.path.name}.done-{secrets.token_hex(4)}")
+        move(self.path, gone)
+        shutil.rmtree(gone, ignore_errors=True)  # another process may be clearing it away already
 
     def remove_if_empty(self) -> None:
         """Remove the folder unless it holds finished parts."""

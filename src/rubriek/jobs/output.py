@@ -72,7 +72,6 @@ def put_together(
         # A list of an earlier run would speak of rows that are in this output.
         errors.unlink(missing_ok=True)
     move(whole, job.output)
-    folder.remove()
     return errors if skipped else None
 
 

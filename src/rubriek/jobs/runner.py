@@ -86,10 +86,12 @@ def run(
     folder = job_folder(output)
     with explained(output), locked(folder):
         try:
-            return _run(job, classifier, JobFolder(folder), restart, on_start, on_progress)
+            report = _run(job, classifier, JobFolder(folder), restart, on_start, on_progress)
         except BaseException:
             JobFolder(folder).remove_if_empty()
             raise
+        JobFolder(folder).remove()
+        return report
 
 
 def _run(
