@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from typing import Any, ClassVar, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from rubriek.errors import PipelineError
 from rubriek.sparknlp.ml import Estimator, MLReadable, MLWritable, Model, Param, Params, Transformer
@@ -30,6 +30,11 @@ class Stage(Params, MLWritable, MLReadable):
     UID_PREFIX: ClassVar[str]
     JVM_CLASS: ClassVar[str]
     """The class in the metadata of what is saved."""
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Setters and getters of parameters."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

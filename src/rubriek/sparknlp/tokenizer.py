@@ -260,9 +260,11 @@ class TokenizerModel(_TokenizerParams, LocalModel):
         for start, stop in documents.rows():
             for at in range(start, stop):
                 tokens = words.tokenize(documents.result[at], documents.begin[at])
-                result += [token.result for token in tokens]
-                begin += [token.begin for token in tokens]
-                end += [token.end for token in tokens]
+                if tokens:
+                    results, begins, ends = zip(*tokens, strict=True)
+                    result += results
+                    begin += begins
+                    end += ends
                 sentences += [documents.sentences[at]] * len(tokens)
             offsets.append(len(result))
         rows.annotations[self.output()] = AnnotationColumn(

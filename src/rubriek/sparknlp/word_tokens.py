@@ -7,7 +7,8 @@ and what stands inside a word is never split.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -126,22 +127,17 @@ class WordTokenizer:
         """
         protected, whole = self._protect(text)
         places = utf16.offsets(text)
+        known = self._known
         tokens: list[Token] = []
         for match in self._candidate.finditer(self._break.sub(BREAK, protected)):
-            begin, end = match.span()
-            candidate = text[begin:end]
-            if self.exceptions and (PROTECT in match.group() or match.group() in whole):
-                parts: Sequence[tuple[str, int]] = [(candidate, 0)]
+            candidate = match.group()
+            begin = match.start()
+            if self.exceptions and (PROTECT in candidate or candidate in whole):
+                parts = self._measured([(text[begin : match.end()], 0)])
             else:
-                parts = self._parts(candidate)
+                parts = known.get(candidate) or self._parts(candidate)
             at = start + places[begin]
-            tokens += [
-                Token(part, at + offset, at + offset + size - 1)
-                for part, offset in parts
-                if (size := utf16.length(part)) >= self.min_length
-                and size > 0
-                and (self.max_length is None or size <= self.max_length)
-            ]
+            tokens += [Token(part, at + first, at + last) for part, first, last in parts]
         return tokens
 
     def compile(self) -> None:
@@ -173,17 +169,25 @@ class WordTokenizer:
 
         return self._exception.sub(hide, text), whole
 
-    def _parts(self, candidate: str) -> Sequence[tuple[str, int]]:
-        """Take a candidate apart: texts, and where they begin in it in UTF-16 units."""
-        known = self._known.get(candidate)
-        if known is None:
-            known = tuple(self._split(candidate))
-            # Most words of a text have been seen before; odd long ones are not worth the memory.
-            if len(candidate) <= LONGEST_REMEMBERED:
-                if len(self._known) >= REMEMBERED:
-                    self._known.clear()
-                self._known[candidate] = known
-        return known
+    def _parts(self, candidate: str) -> Sequence[tuple[str, int, int]]:
+        """Take a candidate apart: texts, and where each begins and ends in it, in UTF-16 units."""
+        parts = self._measured(self._split(candidate))
+        # Most words of a text have been seen before; odd long ones are not worth the memory.
+        if len(candidate) <= LONGEST_REMEMBERED:
+            if len(self._known) >= REMEMBERED:
+                self._known.clear()
+            self._known[candidate] = parts
+        return parts
+
+    def _measured(self, parts: Iterable[tuple[str, int]]) -> Sequence[tuple[str, int, int]]:
+        """Leave out what is empty, too short or too long."""
+        most = math.inf if self.max_length is None else self.max_length
+        sized = [(part, offset, utf16.length(part)) for part, offset in parts]
+        return [
+            (part, offset, offset + size - 1)
+            for part, offset, size in sized
+            if max(1, self.min_length) <= size <= most
+        ]
 
     def _split(self, candidate: str) -> Iterator[tuple[str, int]]:
         match = next((found for rule in self._rules if (found := rule.search(candidate))), None)
@@ -216,7 +220,7 @@ class WordTokenizer:
         return None
 
     @cached_property
-    def _known(self) -> dict[str, tuple[tuple[str, int], ...]]:
+    def _known(self) -> dict[str, Sequence[tuple[str, int, int]]]:
         return {}
 
     @cached_property
