@@ -79,7 +79,7 @@ def _annotate(
     }
     python = python_of("sparknlp" if side == "theirs" else "rubriek")
     command = [str(python), "-m", "benchmarks.parity.worker"]
-    subprocess.run(command, input=json.dumps(given), text=True, cwd=ROOT, check=True)
+    subprocess.run(command, input=json.dumps(given), text=True, cwd=ROOT, check=True, stdout=sys.stderr)
     return [json.loads((output / f"{number}.json").read_text("utf-8")) for number in range(len(settings))]
 
 

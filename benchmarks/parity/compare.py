@@ -26,8 +26,6 @@ class Comparison:
         The largest between two scores of the same label and text.
     differing : Counter of str
         By kind, the number of texts that differ in it.
-    labels : int
-        Texts whose labels differ and whose tokens do not.
     examples : list of tuple
         Number of the text, kind, theirs, ours; the first of each kind.
     """
@@ -67,7 +65,9 @@ def compare(theirs: Sequence[Row], ours: Sequence[Row], *, most_examples: int) -
 def _difference(left: Row, right: Row, found: Comparison) -> tuple[str, Any, Any] | None:
     for column in ("document", "sentence", "token"):
         if left.get(column) != right.get(column):
-            return f"column {column}", *_first(left.get(column), right.get(column))
+            one, other = _first(left.get(column), right.get(column))
+            place = " (Spark NLP's place does not hold its text)" if _misplaced(left, one, other) else ""
+            return f"column {column}{place}", one, other
     pair = left[CLASS], right[CLASS]
     kinds = {
         "place of the category": lambda one: one[:2],
@@ -93,6 +93,16 @@ def _first(left: Any, right: Any) -> tuple[Any, Any]:
         if one != other:
             return one, other
     return left[len(right) :], right[len(left) :]
+
+
+def _misplaced(row: Row, theirs: Any, ours: Any) -> bool:
+    """Tell whether the document holds our annotation's text where it says, and not theirs."""
+    document = "".join(one[2] for one in row["document"][:1]).encode("utf-16-le", "surrogatepass")
+    holds = [
+        len(one) == 4 and one[0] >= 0 and document[2 * one[0] : 2 * one[1] + 2] == one[2].encode("utf-16-le")
+        for one in (theirs, ours)
+    ]
+    return holds == [False, True]
 
 
 def _score_difference(left: list[Any], right: list[Any]) -> float:
