@@ -1,11 +1,10 @@
-"""The comparison with the real Spark NLP notices what differs; the real one itself is run by scripts/parity."""
+"""The comparison with the real Spark NLP notices what differs; scripts/parity runs the real one itself."""
 
 from __future__ import annotations
 
 import copy
 
 import pytest
-
 from benchmarks.parity.compare import compare
 from benchmarks.parity.texts import default_texts
 
