@@ -13,11 +13,14 @@ import subprocess
 import zipfile
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from benchmarks.parity.compare import compare
 from saved import DATA, GOLDEN, SHARED
 
 from rubriek.models import import_model
 from rubriek.models.sparknlp_export import export_sparknlp
+from rubriek.sparknlp import annotator, base
 from rubriek.sparknlp.formats import SavedPipeline, read_saved, write_saved, write_saved_zip
 
 ROOT = Path(__file__).parents[2]
@@ -73,8 +76,26 @@ def places(tmp_path_factory):
     export_sparknlp(bundle, home / "exported")
     pairs["exported bundle"] = originals, [*originals[:2], home / "exported"]
     write_saved_zip(pipeline.stages[2], home / f"{HUB_NAME}.zip")
+    write_with_the_api(home / "pipeline_tiny_a" / "stages", home / "api")
+    pairs["api"] = originals, [home / "api"]
     pairs["zip in the cache"] = originals, [home / f"{HUB_NAME}.zip"]
     return home, pairs
+
+
+def write_with_the_api(stages, target):
+    """Build a pipeline as users do, with settings that reach every stage, and save it."""
+    model = next(path for path in stages.iterdir() if "BERT" in path.name)
+    document = base.DocumentAssembler().setInputCol("text").setOutputCol("document").setCleanupMode("shrink")
+    sentences = annotator.SentenceDetector().setInputCols(["document"]).setOutputCol("sentence")
+    tokenizer = annotator.Tokenizer().setInputCols(["sentence"]).setOutputCol("token")
+    tokenizer.setContextChars([".", ",", "!", "“", "”", "[", "]"]).setExceptions(["Den Haag"]).setMaxLength(
+        250
+    )
+    classifier = annotator.BertForSequenceClassification.load(str(model)).setInputCols(["sentence", "token"])
+    classifier.setOutputCol("class").setActivation("sigmoid").setMaxSentenceLength(64).setBatchSize(64)
+    pipeline = base.Pipeline(stages=[document, sentences, tokenizer, classifier])
+    data = pa.table({"text": TEXTS})
+    pipeline.fit(data).write().overwrite().save(str(target))
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +130,23 @@ def results(places):
     assert done.returncode == 0, done.stderr[-5000:]
     found = json.loads(done.stdout.splitlines()[-1])
     return {**found, "zip in the cache ours": found[zips[0]]}
+
+
+def test_what_the_api_saved_gives_there_what_it_gives_here(places, results):
+    home, _ = places
+    table = base.PipelineModel.load(str(home / "api")).transform(pa.table({"text": TEXTS}))
+    columns = ("document", "sentence", "token", "class")
+    here, there = (
+        [{name: plain(row[name]) for name in columns} for row in rows]
+        for rows in (table.to_pylist(), results["api ours"])
+    )
+    found = compare(there, here, most_examples=5)
+    assert found.examples == []
+    assert found.annotations > len(TEXTS)
+
+
+def plain(annotations):
+    return [[one["begin"], one["end"], one["result"], dict(one["metadata"])] for one in annotations]
 
 
 def rounded(value):
