@@ -18,7 +18,13 @@ class FakeClassifier:
     batch = 3
 
     def __init__(self, name: str = "fake") -> None:
-        self.bundle = SimpleNamespace(name=name, labels=LABELS, checksums={"model.onnx": f"sum of {name}"}, max_length=256, threshold=0.5)
+        self.bundle = SimpleNamespace(
+            name=name,
+            labels=LABELS,
+            checksums={"model.onnx": f"sum of {name}"},
+            max_length=256,
+            threshold=0.5,
+        )
         self.engine = SimpleNamespace(name="fake 1.0", precision="fp32", threads=1)
         self.answered: list[str | None] = []
 
