@@ -90,7 +90,7 @@ class Scores:
         count, width = len(self.values), len(self.labels) + 1
         items = np.empty((count, width), dtype=object)
         items[:, 0] = [str(index) for index in self.sentences]
-        items[:, 1:] = np.array(java_floats(self.values.ravel()), dtype=object).reshape(count, -1)
+        items[:, 1:] = np.array(java_floats(self.values.ravel()), dtype=object).reshape(count, width - 1)
         keys = pa.array([SENTENCE, *self.labels], pa.string()).take(
             pa.array(np.tile(np.arange(width), count))
         )

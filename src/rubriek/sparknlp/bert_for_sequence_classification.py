@@ -28,6 +28,10 @@ TOKENIZATIONS = ("sparknlp", "huggingface")
 LONGEST = 512
 
 
+def _unchanged(value: Any) -> Any:
+    return value
+
+
 class BertForSequenceClassification(Annotator, LocalModel):
     """Classify documents or sentences with a fine-tuned BERT.
 
@@ -71,7 +75,7 @@ class BertForSequenceClassification(Annotator, LocalModel):
     )
     threshold = parameter("threshold", "with sigmoid: the score above which a label counts", Convert.toFloat)
     engine = parameter("engine", "what computes", Convert.toString)
-    configProtoBytes = parameter("configProtoBytes", "for TensorFlow only; not used", lambda value: value)
+    configProtoBytes = parameter("configProtoBytes", "for TensorFlow only; not used", _unchanged)
     tokenization = parameter(
         "tokenization",
         "'sparknlp': exactly as Spark NLP; 'huggingface': as the model was trained",
