@@ -7,7 +7,7 @@ import pytest
 
 from rubriek.classifier import Classifier
 from rubriek.engines import open_engine
-from rubriek.errors import OptionError
+from rubriek.errors import ColumnError, InputError, OptionError
 from rubriek.evaluation import agreement
 
 
@@ -56,6 +56,14 @@ def test_no_texts(texts):
     one = answering("regression", [])
     with pytest.raises(OptionError, match="no texts"):
         agreement(one, one, texts)
+
+
+def test_a_column_of_something_else():
+    one = answering("regression", [])
+    with pytest.raises(ColumnError):
+        agreement(one, one, pa.array([1, 2]))
+    with pytest.raises(InputError, match="Row 1"):
+        agreement(one, one, ["a", 2])
 
 
 def test_models_of_different_labels():

@@ -49,7 +49,8 @@ def test_other_problem_types(kind, request, tmp_path):
 def ruined(monkeypatch):
     """A quantization that turns the first label's weights round."""
 
-    def quantize_graph(model):
+    def quantize_graph(model, batches):
+        assert all(ids.shape == mask.shape for ids, mask in batches)
         for tensor in model.graph.initializer:
             if tensor.dims and tensor.data_type == onnx.TensorProto.FLOAT:
                 tensor.CopyFrom(numpy_helper.from_array(np.array(-numpy_helper.to_array(tensor)), tensor.name))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from rubriek import settings
 from rubriek.errors import AgreementError, BundleError, ModelError, OptionError, need
@@ -17,8 +19,15 @@ from rubriek.models.staging import refuse_existing, staged
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from rubriek.classifier import Classifier
 
 NOTICES = ("NOTICE", "LICENSE")
+
+CALIBRATION = (64, 512)
+"""Fewest and most texts that the ranges of activations are measured on. The rest of the sample is not seen
+then, so a range that is too narrow for it shows in the agreement."""
 
 
 def quantize(
@@ -33,7 +42,8 @@ def quantize(
 ) -> Bundle:
     """Make an int8 bundle of an fp32 one, if the two agree.
 
-    Weights are quantized per channel, activations at run time; both models then classify the sample, and the
+    Weights are rounded per channel, activations to ranges that were measured on a quarter of the sample
+    (`CALIBRATION` texts where a quarter is less or more). Both models then classify the whole sample, and the
     new bundle records how often they agreed.
 
     Parameters
@@ -95,13 +105,14 @@ def quantize(
     place = Path(target) if target is not None else settings.cache_folder() / "models" / named
     refuse_existing(place, overwrite=overwrite)
     with staged(place, overwrite=overwrite) as partial:
-        _write_int8(bundle, partial)
+        reference = Classifier(bundle, open_engine(bundle))
+        _write_int8(reference, texts, partial)
         source = {**bundle.source, "quantized_from": {"name": bundle.name, "checksums": bundle.checksums}}
         lower = replace(
             bundle, folder=partial, name=named, precision="int8", source=source, agreement=None
         ).seal()
         measured = evaluation.agreement(
-            Classifier(bundle, open_engine(bundle)),
+            reference,
             Classifier(lower, open_engine(lower)),
             texts,
             sample=sample_name,
@@ -118,16 +129,33 @@ def quantize(
     return Bundle.open(place)
 
 
-def _write_int8(bundle: Bundle, folder: Path) -> None:
+def _write_int8(reference: Classifier, texts: pa.Array | pa.ChunkedArray, folder: Path) -> None:
     from rubriek.models.quantization import quantize_graph
 
+    bundle = reference.bundle
     onnx = need("onnx", extra="models", purpose="Quantizing a model")
     try:
         model = onnx.load_model(str(bundle.model_file))
     except Exception as error:  # protobuf's and onnx's own errors have no common base
         raise BundleError(f"{bundle.model_file} is damaged.", found=str(error)) from error
-    save_model(quantize_graph(model), folder / MODEL)
+    save_model(quantize_graph(model, _batches(reference, texts)), folder / MODEL)
     shutil.copyfile(bundle.tokenizer_file, folder / TOKENIZER)
     for notice in NOTICES:
         if (bundle.folder / notice).is_file():
             shutil.copyfile(bundle.folder / notice, folder / notice)
+
+
+def _batches(
+    classifier: Classifier, texts: pa.Array | pa.ChunkedArray
+) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int32]]]:
+    """Take texts from the whole length of the sample, as the engine will see them."""
+    from rubriek import batching
+
+    fewest, most = CALIBRATION
+    count = min(len(texts), max(fewest, min(most, len(texts) // 4)))
+    chosen = texts.take(np.linspace(0, len(texts) - 1, count).astype(np.int64)).to_pylist()
+    tokens = classifier.tokenizer.tokenize(chosen)
+    length = classifier.bundle.max_length
+    sequences = batching.cut(tokens.offsets, max_length=length, overflow="truncate", stride=None)
+    for batch in batching.plan(sequences.lengths, token_budget=classifier.engine.token_budget):
+        yield batching.assemble(tokens, sequences, batch)
