@@ -106,7 +106,9 @@ class Predictions(Sequence[Prediction]):
                 yield Prediction(**row)
 
     def __repr__(self) -> str:
-        shown = ", ".join(f"{answer.label} {answer.score or 0:.2f}" for answer in self[:3])
+        shown = ", ".join(
+            "null" if answer.score is None else f"{answer.label} {answer.score:.2f}" for answer in self[:3]
+        )
         return f"Predictions({len(self)} texts: {shown}{', ...' if len(self) > 3 else ''})"
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
