@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +16,19 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
 import rubriek.models
+from benchmarks import from_bundle
 from benchmarks.flops import Size
 from benchmarks.peers import ROOT, install_line, python_of
 from benchmarks.texts import MAX_LENGTH, mixed_texts
 from benchmarks.widen import widen, widened_config
+from rubriek import hub
+from rubriek.models.bundle import Bundle
 
 MODELS = ROOT / "benchmarks" / ".models"
 NAMES = ("base", "nl-news")
 BASE_LAYERS = 12
 LAYER = re.compile(r"(bert\.encoder\.layer\.)(\d+)(\..*)")
-TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "vocab.txt")
+SAMPLE_NAME = "benchmark texts, another draw"
 SAMPLE_SEED = 1
 """The int8 bundle's agreement is measured on another draw of texts than the benchmark's when it is made."""
 
@@ -57,20 +60,33 @@ class Forms:
 
 
 def prepare(name: str) -> Forms:
-    """Make what is not there yet; a second run finds everything."""
-    folder = MODELS / name
+    """Make what is not there yet, anew only when the built-in model has changed."""
+    built_in = hub.resolve("nl-news")
+    folder = MODELS / f"{name}-{built_in.checksums['model.onnx'][:8]}"
     forms = Forms(*(folder / form for form in ("huggingface", "onnx", "fp32", "int8")))
+    if name == "nl-news":
+        forms = replace(forms, int8=built_in.folder)
     if not forms.huggingface.exists():
-        _write_base(forms.huggingface) if name == "base" else _write_nl_news(forms.huggingface)
+        _write_base(forms.huggingface) if name == "base" else _write_nl_news(forms.huggingface, built_in)
     if not forms.onnx.exists() and install_line("transformers") is None:
         _export(forms.huggingface, forms.onnx)
     if not forms.fp32.exists():
         rubriek.models.import_model(forms.huggingface, forms.fp32, name=f"{name}-fp32", max_length=MAX_LENGTH)
     if not forms.int8.exists():
         # min_agreement=0: the benchmark reports the agreement it sees, whatever it is.
-        sample = mixed_texts(seed=SAMPLE_SEED)
-        rubriek.models.quantize(forms.fp32, forms.int8, sample=sample, min_agreement=0.0)
+        rubriek.models.quantize(
+            forms.fp32,
+            forms.int8,
+            sample=mixed_texts(seed=SAMPLE_SEED),
+            sample_name=SAMPLE_NAME,
+            min_agreement=0.0,
+        )
     return forms
+
+
+def _write_nl_news(target: Path, bundle: Bundle) -> None:
+    config, weights = from_bundle.huggingface(bundle)
+    write_huggingface(target, config, weights, bundle.tokenizer_file)
 
 
 def _write_base(target: Path) -> None:
@@ -82,7 +98,7 @@ def _write_base(target: Path) -> None:
         weights = without_layer(weights, config["num_hidden_layers"] // 2)
         config["num_hidden_layers"] -= 1
     weights = widen(weights, config["num_attention_heads"])
-    write_huggingface(target, widened_config(config), weights, tokenizer=small)
+    write_huggingface(target, widened_config(config), weights, small / "tokenizer.json")
 
 
 def without_layer(weights: Mapping[str, NDArray[np.float32]], number: int) -> dict[str, NDArray[np.float32]]:
@@ -97,21 +113,36 @@ def without_layer(weights: Mapping[str, NDArray[np.float32]], number: int) -> di
 
 
 def write_huggingface(
-    target: Path, config: Mapping[str, Any], weights: Mapping[str, NDArray[np.float32]], *, tokenizer: Path
+    target: Path, config: Mapping[str, Any], weights: Mapping[str, NDArray[np.float32]], tokenizer: Path
 ) -> None:
-    """Write a folder as transformers does, under a temporary name first."""
-    making = target.with_suffix(".making")
-    making.mkdir(parents=True)
+    """Write a folder as transformers does; ``tokenizer`` is a tokenizer.json."""
+    making = _making(target)
     arrays = {name: np.ascontiguousarray(weight) for name, weight in weights.items()}
     save_file(arrays, making / "model.safetensors", metadata={"format": "pt"})
-    (making / "config.json").write_text(json.dumps(config, ensure_ascii=False, indent=1), encoding="utf-8")
-    for file in TOKENIZER_FILES:
-        shutil.copyfile(tokenizer / file, making / file)
+    pieces = json.loads(tokenizer.read_text(encoding="utf-8"))
+    settings = {
+        "tokenizer_class": "BertTokenizer",
+        "do_lower_case": pieces["normalizer"]["lowercase"],
+        "strip_accents": pieces["normalizer"]["strip_accents"],
+    }
+    for name, content in (("config.json", config), ("tokenizer_config.json", settings)):
+        (making / name).write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")
+    vocabulary = sorted(pieces["model"]["vocab"], key=pieces["model"]["vocab"].__getitem__)
+    (making / "vocab.txt").write_text("\n".join(vocabulary) + "\n", encoding="utf-8")
+    shutil.copyfile(tokenizer, making / "tokenizer.json")
     making.rename(target)
 
 
+def _making(target: Path) -> Path:
+    """An empty folder beside the target, to be renamed when whole; what a killed run left is removed."""
+    making = target.with_name(f"{target.name}.making")
+    shutil.rmtree(making, ignore_errors=True)
+    making.mkdir(parents=True)
+    return making
+
+
 def _export(source: Path, target: Path) -> None:
-    making = target.with_suffix(".making")
+    making = _making(target)
     command = [str(python_of("transformers")), "-m", "benchmarks.export", str(source), str(making)]
     subprocess.run(command, cwd=ROOT, check=True)
     making.rename(target)

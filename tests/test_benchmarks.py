@@ -6,10 +6,11 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 from benchmarks import __main__ as driver
-from benchmarks import peers
+from benchmarks import from_bundle, peers
 from benchmarks.contenders import FP32, INT8, REFERENCE, SPARK_NLP
 from benchmarks.flops import Size, flops
 from benchmarks.report import markdown
@@ -21,7 +22,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
+from rubriek.models.bundle import Bundle
 from rubriek.models.graph import BertConfig, build_bert_classifier
+from rubriek.models.quantization import dequantize_graph, quantize_graph
 
 ROOT = Path(__file__).parents[1]
 SMALL = Size(hidden=4, feed_forward=8, layers=2, labels=3)
@@ -103,6 +106,50 @@ def test_a_widened_model_gives_the_same_logits():
         for config, values in ((small, weights), (wide, widen(weights, small.num_attention_heads)))
     ]
     np.testing.assert_allclose(logits[0], logits[1], atol=1e-5)
+    assert np.std(logits[0]) > 1e-2
+
+
+def test_weights_read_back_out_of_an_int8_graph_give_its_dequantized_logits(tmp_path):
+    sizes = {
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "vocab_size": 1100,
+        "max_position_embeddings": 16,
+    }
+    config = BertConfig(hidden_size=32, intermediate_size=64, num_labels=3, **sizes)
+    weights = random_weights(config)
+    weights["bert.encoder.layer.0.output.dense.bias"][3] = 40  # a channel that is far larger than the others
+    rng = np.random.default_rng(1)
+    ids = rng.integers(4, 1000, (6, 12), np.int32)
+    mask = np.ones_like(ids)
+    int8 = quantize_graph(build_bert_classifier(config, weights), [(ids, mask)])
+    onnx.save(int8, tmp_path / "model.onnx")
+    encoder = {"hidden_size": 32, "layers": 2, "heads": 2, "intermediate_size": 64, "vocab_size": 1100}
+    bundle = Bundle(
+        folder=tmp_path,
+        name="tiny",
+        labels=("a", "b", "c"),
+        problem_type="single_label_classification",
+        max_length=16,
+        precision="int8",
+        pad_id=0,
+        unk_id=1,
+        cls_id=2,
+        sep_id=3,
+        encoder={**encoder, "max_positions": 16},
+    )
+    made, read = from_bundle.huggingface(bundle)
+    assert {name: weight.shape for name, weight in read.items()} == {
+        name: weight.shape for name, weight in weights.items()
+    }
+    assert made["id2label"] == {"0": "a", "1": "b", "2": "c"}
+    logits = [
+        onnxruntime.InferenceSession(model.SerializeToString()).run(
+            None, {"input_ids": ids, "attention_mask": mask}
+        )[0]
+        for model in (dequantize_graph(int8), build_bert_classifier(config, read))
+    ]
+    np.testing.assert_allclose(logits[0], logits[1], atol=1e-4)
     assert np.std(logits[0]) > 1e-2
 
 
