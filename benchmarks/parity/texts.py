@@ -74,13 +74,7 @@ def _mangled(rng: random.Random, news: list[str]) -> str:
 
 def texts_of_file(file: Path) -> list[str | None]:
     """Texts of a file that ``rubriek classify`` reads: its column "text", or its only column of strings."""
-    from rubriek.files import open_source
-    from rubriek.files.text_columns import choose_text_columns
+    from rubriek.files.texts import read_texts
 
-    def stop(problem: object) -> None:
-        raise problem.error()  # type: ignore[attr-defined]
-
-    source = open_source(file)
-    columns = choose_text_columns(source, ())
-    tables = source.tables(source.survey(columns, stop), columns)
-    return [text for table in tables for text in table.column(columns[0]).to_pylist()]
+    texts: list[str | None] = read_texts(file).to_pylist()
+    return texts
