@@ -19,6 +19,7 @@ import click
 
 import rubriek
 from rubriek.cli.classify import classify
+from rubriek.cli.compare_tokenization import compare_tokenization
 from rubriek.cli.doctor import doctor
 from rubriek.cli.models import models
 from rubriek.errors import ColumnError, OptionError, RubriekError, RubriekWarning
@@ -75,6 +76,7 @@ def main() -> None:
 
 main.add_command(classify)
 main.add_command(models)
+main.add_command(compare_tokenization)
 main.add_command(doctor)
 
 

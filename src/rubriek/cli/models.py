@@ -13,8 +13,6 @@ import click
 from rubriek.cli.export import export
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from rubriek.models import Agreement, Bundle
 
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -174,36 +172,14 @@ def quantize(
     Example:
       rubriek models quantize my-bert --sample news.csv -t text
     """  # noqa: D301 -- click reads \b
+    from rubriek.files.texts import read_texts
     from rubriek.models import quantize
 
-    texts = _sample(sample, text_columns)
+    texts = read_texts(sample, text_columns)
     made = quantize(
         ref, output, name=name, sample=texts, sample_name=sample.name, min_agreement=min_agreement
     )
     _print(made, as_json)
-
-
-def _sample(file: Path, text_columns: tuple[str, ...]) -> pa.ChunkedArray:
-    import pyarrow as pa
-
-    from rubriek import frames
-    from rubriek.files import open_source
-    from rubriek.files.lines import Problem
-    from rubriek.files.text_columns import choose_text_columns
-
-    def stop(problem: Problem) -> None:
-        raise problem.error()
-
-    source = open_source(file)
-    columns = choose_text_columns(source, text_columns)
-    survey = source.survey(columns, stop)
-    chunks = [
-        chunk
-        for table in source.tables(survey, columns)
-        for texts in frames.read(table, columns, "").chunks
-        for chunk in (texts.chunks if isinstance(texts, pa.ChunkedArray) else [texts])
-    ]
-    return pa.chunked_array(chunks, pa.large_string())
 
 
 def _as_dict(bundle: Bundle) -> dict[str, Any]:

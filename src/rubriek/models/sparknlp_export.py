@@ -111,7 +111,7 @@ def _params(bundle: Bundle, tokenizer: dict[str, Any]) -> dict[str, Any]:
         **kept,
         "engine": "onnx",
         "maxSentenceLength": min(bundle.max_length, MOST_LENGTH),
-        "caseSensitive": not _lowercases(tokenizer.get("normalizer")),
+        "caseSensitive": not lowercases(tokenizer.get("normalizer")),
     }
     if bundle.problem_type == "multi_label_classification":
         params |= {"activation": "sigmoid", "multilabel": True, "threshold": _threshold(bundle)}
@@ -128,7 +128,7 @@ def _threshold(bundle: Bundle) -> float:
     return bundle.threshold[0]
 
 
-def _lowercases(normalizer: Any) -> bool:
+def lowercases(normalizer: Any) -> bool:
     """Tell whether a tokenizer.json's normalizer lowercases."""
     match normalizer:
         case {"type": "BertNormalizer", "lowercase": bool() as lowercase}:
@@ -136,7 +136,7 @@ def _lowercases(normalizer: Any) -> bool:
         case {"type": "Lowercase"}:
             return True
         case {"type": "Sequence", "normalizers": list() as parts}:
-            return any(map(_lowercases, parts))
+            return any(map(lowercases, parts))
     return False
 
 

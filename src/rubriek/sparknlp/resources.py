@@ -8,6 +8,7 @@ fetched once stays in the cache, and the hub is not asked for it again.
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import os
 import tempfile
@@ -89,8 +90,16 @@ def classifier(name: str, language: str, remote_loc: str | None) -> BertForSeque
             raise ModelNotFoundError(
                 of_hub.message, expected=error.expected, found=of_hub.found, hint=of_hub.hint or error.hint
             ) from error
-    made = BertForSequenceClassification.of(bundle)
-    return made.setMaxSentenceLength(min(bundle.max_length, 512))
+    made = BertForSequenceClassification.of(bundle).setMaxSentenceLength(min(bundle.max_length, 512))
+    return made._set(caseSensitive=case_sensitive(bundle))
+
+
+def case_sensitive(bundle: Bundle) -> bool:
+    """Whether case counts for a model, as its own tokenizer says."""
+    from rubriek.models.sparknlp_export import lowercases
+
+    content = json.loads(bundle.tokenizer_file.read_text(encoding="utf-8"))
+    return not lowercases(content.get("normalizer"))
 
 
 def exported(folder: str) -> BertForSequenceClassification:

@@ -17,7 +17,9 @@ from rubriek.models import checks
 from rubriek.sparknlp.formats.checksums import check_checksum
 from rubriek.sparknlp.formats.files import SavedFiles
 from rubriek.sparknlp.formats.java_classes import INTEGER, TUPLE, TUPLES, integer
-from rubriek.sparknlp.formats.java_serialization import JavaArray, JavaObject, decode, encode
+from rubriek.sparknlp.formats.java_decoding import decode
+from rubriek.sparknlp.formats.java_encoding import encode
+from rubriek.sparknlp.formats.java_records import JavaArray, JavaObject
 from rubriek.sparknlp.formats.metadata import SUCCESS
 from rubriek.sparknlp.formats.sequence_file import read_values, write_values
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rubriek.sparknlp.formats.java_serialization import (
+from rubriek.sparknlp.formats.java_records import (
     SERIALIZABLE,
     WRITE_METHOD,
     JavaClass,

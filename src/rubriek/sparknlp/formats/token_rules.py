@@ -7,7 +7,7 @@ from typing import Any
 
 from rubriek.errors import SavedModelError
 from rubriek.sparknlp.formats import java_classes as java
-from rubriek.sparknlp.formats.java_serialization import JavaArray, JavaClass, JavaClassValue, JavaObject
+from rubriek.sparknlp.formats.java_records import JavaArray, JavaClass, JavaClassValue, JavaObject
 from rubriek.sparknlp.formats.saved import TokenRule
 
 FACTORY = "com/johnsnowlabs/nlp/util/regex/RuleFactory"
