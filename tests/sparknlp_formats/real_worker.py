@@ -11,14 +11,12 @@ import json
 import os
 import sys
 from pathlib import Path
-
-import sparknlp.annotator
-import sparknlp.base
-from pyspark.ml import PipelineModel
-from pyspark.sql import SparkSession
+from typing import Any
 
 
-def session(jars: list[str]) -> SparkSession:
+def session(jars: list[str]) -> Any:
+    from pyspark.sql import SparkSession
+
     return (
         SparkSession.builder.master("local[1]")
         .config("spark.driver.memory", "3g")
@@ -32,7 +30,11 @@ def session(jars: list[str]) -> SparkSession:
     )
 
 
-def load(folder: str):
+def load(folder: str) -> Any:
+    import sparknlp.annotator
+    import sparknlp.base
+    from pyspark.ml import PipelineModel
+
     part = next(path for path in sorted(Path(folder, "metadata").iterdir()) if path.name.startswith("part-"))
     name = json.loads(part.read_text())["class"].rpartition(".")[2]
     if name == "PipelineModel":
@@ -40,7 +42,7 @@ def load(folder: str):
     return getattr(sparknlp.base if hasattr(sparknlp.base, name) else sparknlp.annotator, name).load(folder)
 
 
-def unpack(spark: SparkSession, archive: Path, cache: str) -> str:
+def unpack(spark: Any, archive: Path, cache: str) -> str:
     """Unpack a zip in the cache folder with Java's ZipInputStream, as Spark NLP's downloader does.
 
     The downloader itself needs a library for S3 that is not among the jars.

@@ -12,8 +12,10 @@ from saved import real_parts
 
 from rubriek.errors import SavedModelError
 from rubriek.sparknlp.formats import java_classes as java
-from rubriek.sparknlp.formats import java_serialization as stream
-from rubriek.sparknlp.formats.java_serialization import JavaArray, JavaObject, decode, encode
+from rubriek.sparknlp.formats import java_records as stream
+from rubriek.sparknlp.formats.java_decoding import MOST_VALUES, decode
+from rubriek.sparknlp.formats.java_encoding import encode
+from rubriek.sparknlp.formats.java_records import JavaArray, JavaObject
 from rubriek.sparknlp.formats.java_text import decode_text, encode_text
 from rubriek.sparknlp.formats.sequence_file import read_values
 
@@ -95,7 +97,7 @@ def test_depth_is_limited():
 
 
 def test_the_number_of_values_is_limited():
-    size = stream.MOST_VALUES + 1
+    size = MOST_VALUES + 1
     array = b"\x75\x72\x00\x13[Ljava.lang.Object;" + bytes(8) + b"\x02\x00\x00\x78\x70"
     refused(HEAD + array + struct.pack(">I", size) + b"\x70" * size, "at most 200,000 values")
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from saved import DATA, real_parts
 
 from rubriek.errors import SavedModelError
-from rubriek.sparknlp.formats.java_serialization import decode
+from rubriek.sparknlp.formats.java_decoding import decode
 from rubriek.sparknlp.formats.sequence_file import MOST_BYTES, read_values, write_values
 
 SYNC = bytes(range(16))
