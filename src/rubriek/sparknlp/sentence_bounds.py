@@ -17,7 +17,9 @@ from rubriek.sparknlp import utf16
 from rubriek.sparknlp.clean_up import TRIMMED
 from rubriek.sparknlp.java_regex import compile_java
 
-END, OPEN, CLOSE = "\U000f5000", "\U000f5001", "\U000f5002"
+# The stand-in for an end is Spark NLP's own, so that a text that holds one is cut there too. The others are
+# not: what stood in the text for them would come back as another sign, and in the wrong place.
+END, OPEN, CLOSE = "\uf050", "\U000f5001", "\U000f5002"
 DOT, QUESTION, EXCLAMATION, ELLIPSIS, SEMICOLON = (chr(0xF5003 + place) for place in range(5))
 SHOWN = str.maketrans(
     {END: "", OPEN: "", CLOSE: "", DOT: ".", QUESTION: "?", EXCLAMATION: "!", ELLIPSIS: "...", SEMICOLON: ";"}
