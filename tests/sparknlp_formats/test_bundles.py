@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 import warnings
 import zipfile
 from dataclasses import replace
@@ -12,6 +14,8 @@ import onnxruntime
 import pyarrow as pa
 import pytest
 from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from onnx import TensorProto, helper
 from saved import DATA
 
@@ -21,13 +25,14 @@ from rubriek.cli import main
 from rubriek.errors import (
     ModelError,
     ModelNotFoundError,
+    RubriekError,
     RubriekWarning,
     SavedModelError,
     TokenizerError,
     UnsupportedModelError,
 )
 from rubriek.models import import_model
-from rubriek.models.sparknlp import import_sparknlp
+from rubriek.models.sparknlp import DEFAULTS, import_sparknlp
 from rubriek.models.sparknlp_export import export_sparknlp, saved_classifier
 from rubriek.sparknlp.formats import read_exported, read_saved, write_saved
 
@@ -285,3 +290,27 @@ def test_tensorflow_wins_where_both_are_there_and_is_refused(tmp_path):
     (folder / "saved_model.pb").touch()
     with pytest.raises(UnsupportedModelError, match="TensorFlow"):
         read_exported(folder, uid="me")
+
+
+floats = st.floats(allow_nan=False, allow_infinity=False)
+values = st.one_of(st.none(), st.booleans(), st.integers(), floats, st.text(max_size=5), st.just([]))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.dictionaries(st.sampled_from(sorted(DEFAULTS)), values))
+def test_any_parameters_give_a_bundle_or_our_error(tmp_path_factory, params):
+    saved = replace(read_saved(DATA / "model"), params=params)
+    with contextlib.suppress(RubriekError), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RubriekWarning)
+        bundle = import_sparknlp(saved, tmp_path_factory.mktemp("any") / "bundle", name="a")
+        assert bundle.problem_type.startswith("multi") == (params.get("activation") == "sigmoid")
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", '"\\ud800"'])
+def test_parameters_that_nobody_can_write_again_are_refused(tmp_path, value):
+    folder = tmp_path / "model"
+    shutil.copytree(DATA / "model", folder)
+    file = folder / "metadata" / "part-00000"
+    file.write_text(file.read_text().replace('"threshold":0.5', f'"threshold":{value}'))
+    with pytest.raises(SavedModelError, match="as Spark writes it"):
+        read_saved(folder)

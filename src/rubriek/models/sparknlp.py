@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,8 +95,10 @@ def import_sparknlp(
         If the saved model cannot be read or is of a kind that rubriek does not run.
     """
     saved = source if isinstance(source, SavedClassifier) else find_classifier(source)
-    params = {**DEFAULTS, **saved.defaults, **saved.params}
-    tokenizer = _tokenizer(saved, lowercase=not params["caseSensitive"])
+    params = checks.Fields(
+        {**DEFAULTS, **saved.defaults, **saved.params}, "the saved parameters", SavedModelError
+    )
+    tokenizer = _tokenizer(saved, lowercase=not params.boolean("caseSensitive"))
     with staged(target, overwrite=overwrite) as partial, tempfile.TemporaryDirectory() as folder:
         file = saved.onnx if isinstance(saved.onnx, Path) else Path(folder, MODEL)
         if isinstance(saved.onnx, OnnxArchive):
@@ -122,8 +124,8 @@ def import_sparknlp(
             unk_id=tokenizer.unk_id,
             cls_id=tokenizer.cls_id,
             sep_id=tokenizer.sep_id,
-            threshold=float(params["threshold"]),
-            source=_source(source, saved, params, checks.sha256(file)),
+            threshold=params.number("threshold", least=0, most=1),
+            source=_source(source, saved, params.values, checks.sha256(file)),
         ).seal()
     return Bundle.open(target)
 
@@ -192,17 +194,15 @@ def _labels(saved: SavedClassifier, outputs: int, given: Sequence[str] | None) -
     return tuple(names)
 
 
-def _problem_type(params: Mapping[str, Any]) -> ProblemType:
-    sigmoid = params["activation"] == "sigmoid"
+def _problem_type(params: checks.Fields) -> ProblemType:
+    sigmoid = params.values["activation"] == "sigmoid"  # anything else is a softmax, in Spark NLP too
     return "multi_label_classification" if sigmoid else "single_label_classification"
 
 
-def _max_length(params: dict[str, Any], asked: int | None, positions: int | None) -> int:
+def _max_length(params: checks.Fields, asked: int | None, positions: int | None) -> int:
     if asked is not None:
         return choose_length(asked, None, positions)
-    length = checks.Fields(params, "the saved parameters", SavedModelError).integer(
-        "maxSentenceLength", least=1, most=100_000
-    )
+    length = params.integer("maxSentenceLength", least=1, most=100_000)
     fitting = max(3, min(length, positions or length))
     if fitting != length:
         warnings.warn(

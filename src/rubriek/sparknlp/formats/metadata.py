@@ -58,6 +58,7 @@ def read_metadata(files: SavedFiles) -> Metadata:
     line = _text(files, parts[0]).strip().partition(b"\n")[0]
     fields = checks.Fields(checks.parse_object(line, where, SavedModelError), where, SavedModelError)
     params = fields.fields("paramMap").values if "paramMap" in fields else {}
+    _check_writable(fields)
     class_name = fields.text("class")
     if params.get("language") == "Python" and class_name not in PIPELINES:
         raise SavedModelError(
@@ -73,6 +74,14 @@ def read_metadata(files: SavedFiles) -> Metadata:
         defaults=fields.fields("defaultParamMap").values if "defaultParamMap" in fields else {},
         where=where,
     )
+
+
+def _check_writable(fields: checks.Fields) -> None:
+    """Refuse what Python reads as JSON and nobody can write again: NaN, and halves of surrogate pairs."""
+    try:
+        json.dumps(fields.values, ensure_ascii=False, allow_nan=False).encode("utf-8")
+    except ValueError as error:
+        raise SavedModelError(f"{fields.where} is not JSON as Spark writes it.", found=str(error)) from error
 
 
 def _text(files: SavedFiles, name: str) -> bytes:
