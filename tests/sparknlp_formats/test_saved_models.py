@@ -303,6 +303,9 @@ def test_a_damaged_network_is_noticed(tmp_path):
     file.write_bytes(data)
     with pytest.raises(SavedModelError, match="not the archive of an ONNX model"):
         read_saved(folder).onnx.read()
+    with pytest.raises(SavedModelError):
+        read_saved(folder).onnx.copy(tmp_path / "model.onnx")
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
 
 def mutated(data: bytes, edits) -> bytes:

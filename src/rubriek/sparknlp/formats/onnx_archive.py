@@ -60,10 +60,15 @@ class OnnxArchive:
         return b"".join(self.chunks())
 
     def copy(self, target: Path) -> None:
-        """Write the network to a file, the raw ONNX protobuf."""
-        with target.open("wb") as stream:
-            for chunk in self.chunks():
-                stream.write(chunk)
+        """Write the network to a file, the raw ONNX protobuf; the whole of it or nothing."""
+        partial = target.with_name(f".{target.name}.partial")
+        try:
+            with partial.open("wb") as stream:
+                for chunk in self.chunks():
+                    stream.write(chunk)
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
 
 
 class _Entry:
