@@ -1,0 +1,329 @@
+"""Makes an int8 graph of an fp32 one, and back.
+
+Static quantization: every large linear layer multiplies uint8 activations, whose ranges were measured on a
+sample, by int8 weights with one scale per output channel. Scales fixed beforehand do not depend on the
+neighbours in a batch, and cost no pass over the data. The graph keeps to the standard operators
+(QuantizeLinear, DequantizeLinear), which ONNX Runtime and OpenVINO both turn into their int8 kernels.
+
+BERTs have a few channels with values many times as large as all others, which would coarsen the one scale
+that an activation has. They are dealt with where it costs least:
+
+* in front of layers that widen, every channel is scaled down, and the weights scaled up, by the square root
+  of the ratio of their largest values (SmoothQuant, https://arxiv.org/abs/2211.10438, with alpha 0.5);
+* in front of the others, at most `OUTLIERS` channels go through a small fp32 product beside the int8 one
+  (LLM.int8(), https://arxiv.org/abs/2208.07339).
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rubriek.errors import EngineError, OptionError, UnsupportedModelError, need
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import onnx
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+    Batches = Iterable[tuple[NDArray[np.int32], NDArray[np.int32]]]
+    Ranges = dict[str, tuple[Array, Array]]
+
+# Channels of an activation that may go beside the int8 product, and by how much they must narrow its range.
+OUTLIERS = 8
+NARROWER = 1.25
+# Tables with fewer rows (positions, token types) stay in fp32: they are small.
+LARGE_TABLE = 1000
+PURPOSE = "Quantizing a model"
+
+
+def quantize_graph(model: onnx.ModelProto, batches: Batches | None = None) -> onnx.ModelProto:
+    """Make an int8 graph.
+
+    Parameters
+    ----------
+    model : onnx.ModelProto
+        An fp32 classifier, its weights inside.
+    batches : iterable of (ids, mask), optional
+        A sample of what the model will see, int32 (rows, pieces) each, to measure the range of every
+        activation on; a few hundred texts. Without it activations are quantized at run time, one scale for
+        each whole tensor: slower, and dependent on the other texts of the batch.
+
+    Returns
+    -------
+    onnx.ModelProto
+        With the same inputs and outputs; word embeddings are int8 too, with one scale per row.
+
+    Raises
+    ------
+    OptionError
+        If there are no batches in ``batches``.
+    EngineError
+        If ONNX Runtime cannot run the fp32 model on the sample.
+    MissingExtraError
+        If the package ``onnx`` is not installed.
+    """
+    need("onnx", extra="models", purpose=PURPOSE)
+    if batches is None:
+        return _quantize_dynamic(model)
+    graph = _Rewriter(model)
+    linears = graph.linears()
+    graph.replace_linears(linears, _observe(model, list(linears), batches))
+    graph.replace_tables()
+    return graph.finish()
+
+
+def dequantize_graph(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Make the fp32 graph that computes with exactly the weights of an int8 one.
+
+    Parameters
+    ----------
+    model : onnx.ModelProto
+        What `quantize_graph` made with a sample.
+
+    Returns
+    -------
+    onnx.ModelProto
+        Activations are no longer rounded; weights are the fp32 values that the int8 numbers stand for.
+
+    Raises
+    ------
+    UnsupportedModelError
+        If the graph's int8 weights are not stored as `quantize_graph` stores them.
+    """
+    graph = _Rewriter(model)
+    found = False
+    for node in list(graph.nodes):
+        if node.op_type == "DequantizeLinear" and node.input[0] in graph.tensors:
+            values, scale = (graph.array(name) for name in node.input[:2])
+            graph.add_tensor(node.output[0], values.astype(np.float32) * scale)
+            graph.nodes.remove(node)
+            found = True
+        elif node.op_type == "DequantizeLinear":
+            quantize = graph.producer(node.input[0])
+            graph.nodes.remove(quantize)
+            graph.nodes.remove(node)
+            graph.rename(node.output[0], quantize.input[0])
+    for node in list(graph.nodes):
+        if node.op_type == "Mul" and node.input[0].endswith(".int8_rows"):
+            cast, scales = (graph.producer(name) for name in node.input)
+            gather = graph.producer(cast.input[0])
+            table = graph.array(gather.input[0]).astype(np.float32) * graph.array(scales.input[0])
+            graph.add_tensor(f"{gather.input[0]}.fp32", table)
+            for leftover in (cast, scales, gather):
+                graph.nodes.remove(leftover)
+            position = graph.nodes.index(node)
+            graph.nodes[position] = graph.make(
+                "Gather", [f"{gather.input[0]}.fp32", gather.input[1]], node.output[0], axis=0
+            )
+    if not found:
+        raise UnsupportedModelError(
+            "The graph cannot be turned back into fp32.",
+            expected="int8 weights with a DequantizeLinear each, as rubriek writes them with a sample",
+            found="none",
+        )
+    return graph.finish()
+
+
+def _quantize_dynamic(model: onnx.ModelProto) -> onnx.ModelProto:
+    onnx = need("onnx", extra="models", purpose=PURPOSE)
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder) / "fp32.onnx", Path(folder) / "int8.onnx"
+        onnx.save(model, source, save_as_external_data=True)
+        quantize_dynamic(source, target, per_channel=True, weight_type=QuantType.QInt8)
+        return onnx.load(target)
+
+
+def _observe(model: onnx.ModelProto, names: list[str], batches: Batches) -> Ranges:
+    """Measure the least and largest value of every channel of the named tensors, over real pieces only."""
+    onnx = need("onnx", extra="models", purpose=PURPOSE)
+    from rubriek.engines.onnxruntime import OnnxRuntimeEngine
+
+    watched = onnx.ModelProto()
+    watched.CopyFrom(model)
+    for name in names:
+        watched.graph.output.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None))
+    ranges: Ranges = {}
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "watched.onnx"
+        onnx.save(watched, file, save_as_external_data=True, location="weights")
+        engine = OnnxRuntimeEngine(file, precision="fp32", threads=1)
+        for ids, mask in batches:
+            real = mask.astype(bool)
+            for name, values in zip(names, engine.values(ids, mask, names), strict=True):
+                of_pieces = values.ndim == 3 and values.shape[:2] == mask.shape
+                rows = values[real] if of_pieces else values.reshape(-1, values.shape[-1])
+                low, high = rows.min(axis=0), rows.max(axis=0)
+                if name in ranges:
+                    low, high = np.minimum(low, ranges[name][0]), np.maximum(high, ranges[name][1])
+                ranges[name] = (low, high)
+    if not ranges:
+        raise OptionError("There is no text to measure the ranges of activations on.", found="no batches")
+    broken = [name for name, (low, high) in ranges.items() if not np.isfinite(low + high).all()]
+    if broken:
+        raise EngineError("The fp32 model has values that are not finite numbers.", found=broken[0])
+    return ranges
+
+
+class _Rewriter:
+    """A graph as lists that can be changed, and put together again."""
+
+    def __init__(self, model: onnx.ModelProto) -> None:
+        self.onnx: Any = need("onnx", extra="models", purpose=PURPOSE)
+        self.model = model
+        self.nodes: list[onnx.NodeProto] = []
+        for node in model.graph.node:
+            self.nodes.append(self.onnx.NodeProto())
+            self.nodes[-1].CopyFrom(node)
+        self.tensors: dict[str, onnx.TensorProto] = {
+            tensor.name: tensor for tensor in model.graph.initializer
+        }
+
+    def array(self, name: str) -> Array:
+        array: Array = self.onnx.numpy_helper.to_array(self.tensors[name])
+        return array
+
+    def add_tensor(self, name: str, values: Array) -> str:
+        self.tensors[name] = self.onnx.numpy_helper.from_array(values, name)
+        return name
+
+    def make(self, operator: str, inputs: list[str], output: str, **attributes: object) -> onnx.NodeProto:
+        return self.onnx.helper.make_node(operator, inputs, [output], name=output, **attributes)
+
+    def producer(self, name: str) -> onnx.NodeProto:
+        return next(node for node in self.nodes if name in node.output)
+
+    def rename(self, old: str, new: str) -> None:
+        for node in self.nodes:
+            node.input[:] = [new if name == old else name for name in node.input]
+
+    def linears(self) -> dict[str, list[onnx.NodeProto]]:
+        """Find products by a constant matrix, by the activation that they read; pooled rows stay fp32."""
+        pooled = self.pooled()
+        found: dict[str, list[onnx.NodeProto]] = defaultdict(list)
+        for node in self.nodes:
+            if node.op_type == "MatMul" and node.input[1] in self.tensors and node.input[0] not in pooled:
+                weight = self.tensors[node.input[1]]
+                if len(weight.dims) == 2 and weight.data_type == self.onnx.TensorProto.FLOAT:
+                    found[node.input[0]].append(node)
+        return dict(found)
+
+    def pooled(self) -> set[str]:
+        """Name what comes after the pooler's reduction to one row a text, the classifier included.
+
+        It is little work, and nearest to the logits.
+        """
+        inferred = self.onnx.shape_inference.infer_shapes(self.model)
+        return {
+            value.name for value in inferred.graph.value_info if len(value.type.tensor_type.shape.dim) == 2
+        }
+
+    def replace_linears(self, linears: dict[str, list[onnx.NodeProto]], ranges: Ranges) -> None:
+        for source, readers in linears.items():
+            low, high = ranges[source]
+            largest = np.maximum(np.maximum(-low, high), np.float32(1e-5))
+            weights = {node.input[1]: self.array(node.input[1]) for node in readers}
+            before: list[onnx.NodeProto] = []
+            name, outliers = source, np.empty(0, np.int64)
+            if sum(weight.shape[1] for weight in weights.values()) > len(low):
+                steepest = np.maximum(np.max([np.abs(w).max(axis=1) for w in weights.values()], axis=0), 1e-5)
+                smooth = np.sqrt(largest / steepest).astype(np.float32)
+                weights = {key: weight * smooth[:, None] for key, weight in weights.items()}
+                low, high = low / smooth, high / smooth
+                name = f"{source}.smooth"
+                factor = self.add_tensor(f"{source}.smoothing", 1 / smooth)
+                before.append(self.make("Mul", [source, factor], name))
+            else:
+                outliers = _outliers(largest)
+                low[outliers] = high[outliers] = 0
+            low_all, high_all = min(float(low.min()), 0.0), max(float(high.max()), 0.0)
+            scale = max(high_all - low_all, 1e-8) / 255
+            inputs = [
+                self.add_tensor(f"{source}.scale", np.array(scale, np.float32)),
+                self.add_tensor(f"{source}.zero", np.array(round(-low_all / scale), np.uint8)),
+            ]
+            before.append(self.make("QuantizeLinear", [name, *inputs], f"{source}.uint8"))
+            before.append(self.make("DequantizeLinear", [f"{source}.uint8", *inputs], f"{source}.rounded"))
+            first = min(self.nodes.index(node) for node in readers)
+            self.nodes[first:first] = before
+            for node in readers:
+                self.replace_linear(node, source, weights[node.input[1]], outliers)
+
+    def replace_linear(self, node: onnx.NodeProto, source: str, weight: Array, outliers: Array) -> None:
+        name, output = node.input[1], node.output[0]
+        if len(outliers):
+            beside = self.add_tensor(f"{name}.outliers", weight[outliers])
+            weight = weight.copy()
+            weight[outliers] = 0
+        values, scale = _round_to_int8(weight, axis=0)
+        stored = [self.add_tensor(f"{name}.int8", values), self.add_tensor(f"{name}.scale", scale)]
+        self.tensors.pop(name, None)
+        position = self.nodes.index(node)
+        nodes = [self.make("DequantizeLinear", stored, f"{name}.rounded", axis=1)]
+        main = f"{output}.int8" if len(outliers) else output
+        nodes.append(self.make("MatMul", [f"{source}.rounded", f"{name}.rounded"], main))
+        if len(outliers):
+            which = self.add_tensor(f"{name}.which", outliers)
+            nodes += [
+                self.make("Gather", [source, which], f"{output}.outliers", axis=-1),
+                self.make("MatMul", [f"{output}.outliers", beside], f"{output}.beside"),
+                self.make("Add", [main, f"{output}.beside"], output),
+            ]
+        self.nodes[position : position + 1] = nodes
+
+    def replace_tables(self) -> None:
+        """Store large embedding tables as int8 rows with a scale each; what is looked up becomes fp32."""
+        for node in list(self.nodes):
+            table = node.input[0] if node.op_type == "Gather" else ""
+            tensor = self.tensors.get(table)
+            if tensor is None or tensor.data_type != self.onnx.TensorProto.FLOAT or len(tensor.dims) != 2:
+                continue
+            if tensor.dims[0] < LARGE_TABLE or any(a.name == "axis" and a.i for a in node.attribute):
+                continue
+            values, scale = _round_to_int8(self.array(table), axis=1)
+            stored = self.add_tensor(f"{table}.int8", values)
+            scales = self.add_tensor(f"{table}.scale", scale[:, None])
+            del self.tensors[table]
+            ids, output = node.input[1], node.output[0]
+            position = self.nodes.index(node)
+            self.nodes[position : position + 1] = [
+                self.make("Gather", [stored, ids], f"{output}.int8", axis=0),
+                self.make("Cast", [f"{output}.int8"], f"{output}.int8_rows", to=self.onnx.TensorProto.FLOAT),
+                self.make("Gather", [scales, ids], f"{output}.scales", axis=0),
+                self.make("Mul", [f"{output}.int8_rows", f"{output}.scales"], output),
+            ]
+
+    def finish(self) -> onnx.ModelProto:
+        used = {name for node in self.nodes for name in node.input}
+        done = self.onnx.ModelProto()
+        done.CopyFrom(self.model)
+        for part in (done.graph.node, done.graph.initializer, done.graph.value_info):
+            del part[:]
+        done.graph.node.extend(self.nodes)
+        done.graph.initializer.extend(tensor for name, tensor in self.tensors.items() if name in used)
+        return done
+
+
+def _outliers(largest: Array) -> Array:
+    """Choose the channels that narrow the range of all others most, if they narrow it at all."""
+    order = np.argsort(largest)[::-1]
+    count = min(OUTLIERS, len(largest) - 1)
+    if count < 1 or largest[order[0]] < NARROWER * largest[order[count]]:
+        return np.empty(0, np.int64)
+    return np.sort(order[:count]).astype(np.int64)
+
+
+def _round_to_int8(values: Array, *, axis: int) -> tuple[Array, Array]:
+    """Round symmetrically to -127..127 with one scale for each index of the other axis."""
+    scale = np.abs(values).max(axis=axis, keepdims=True) / np.float32(127)
+    scale[scale == 0] = 1
+    rounded = np.clip(np.rint(values / scale), -127, 127).astype(np.int8)
+    return rounded, scale.reshape(-1).astype(np.float32)
