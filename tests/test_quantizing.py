@@ -7,10 +7,11 @@ from types import ModuleType
 import numpy as np
 import onnx
 import pytest
+import test_onnx_folder
 from onnx import numpy_helper
 
-from rubriek.errors import AgreementError, ModelError, OptionError
-from rubriek.models import Bundle, quantize
+from rubriek.errors import AgreementError, ModelError, OptionError, UnsupportedModelError
+from rubriek.models import Bundle, import_model, quantize
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +44,14 @@ def test_other_problem_types(kind, request, tmp_path):
     lower = quantize(bundle, tmp_path / "int8", sample=words, min_agreement=0)
     assert lower.problem_type == bundle.problem_type
     assert lower.agreement.documents == 4
+
+
+def test_a_graph_without_linear_layers_is_refused(tmp_path):
+    source = test_onnx_folder.onnx_folder(tmp_path / "bag")
+    bundle = import_model(source, tmp_path / "bundles" / "bag")
+    with pytest.raises(UnsupportedModelError, match="nothing to quantize"):
+        quantize(bundle, tmp_path / "bundles" / "int8", sample=["a b"])
+    assert [path.name for path in (tmp_path / "bundles").iterdir()] == ["bag"]
 
 
 @pytest.fixture

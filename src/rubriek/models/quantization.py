@@ -64,6 +64,8 @@ def quantize_graph(model: onnx.ModelProto, batches: Batches | None = None) -> on
     ------
     OptionError
         If there are no batches in ``batches``.
+    UnsupportedModelError
+        If the graph has no linear layers.
     EngineError
         If ONNX Runtime cannot run the fp32 model on the sample.
     MissingExtraError
@@ -74,6 +76,12 @@ def quantize_graph(model: onnx.ModelProto, batches: Batches | None = None) -> on
         return _quantize_dynamic(model)
     graph = _Rewriter(model)
     linears = graph.linears()
+    if not linears:
+        raise UnsupportedModelError(
+            "The graph has nothing to quantize.",
+            expected="products of activations with constant fp32 matrices",
+            found="none",
+        )
     graph.replace_linears(linears, _observe(model, list(linears), batches))
     graph.replace_tables()
     return graph.finish()
