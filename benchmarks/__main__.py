@@ -83,7 +83,7 @@ def _measure_all(
         try:
             worker = Worker(contender, getattr(forms, contender.model), texts, MAX_LENGTH, log)
         except RuntimeError as error:
-            run.failed[contender.name] = f"{error}; {_last_line(log)}"
+            run.failed[contender.name] = f"{error}; {_cause(log)}"
             continue
         workers.append(worker)
         measured = Measured.of(contender, forms.weights(contender.model), worker.about["about"])
@@ -102,9 +102,10 @@ def _measure_all(
         worker.close()
 
 
-def _last_line(log: TextIO) -> str:
+def _cause(log: TextIO) -> str:
+    """The last line at the margin of what the process printed: of a traceback, the error itself."""
     log.seek(0)
-    lines = log.read().strip().splitlines()
+    lines = [line for line in log.read().splitlines() if line.strip() and not line[0].isspace()]
     return lines[-1] if lines else "nothing on stderr"
 
 

@@ -57,11 +57,12 @@ class Worker:
 
     def peak_memory(self) -> int:
         """Largest resident memory in bytes so far, of the process and its children together."""
-        total = 0
+        kilobytes = 0
         for process in _family(self.process.pid):
-            status = Path(f"/proc/{process}/status").read_text()
-            total += next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
-        return total * 1024
+            for line in Path(f"/proc/{process}/status").read_text().splitlines():
+                if line.startswith("VmHWM"):  # a child that has ended has no memory, and no such line
+                    kilobytes += int(line.split()[1])
+        return kilobytes * 1024
 
     def _cpu_of_others(self) -> float:
         """CPU seconds used by anything but this worker since the machine started, steal included."""

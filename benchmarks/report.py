@@ -24,7 +24,9 @@ DISTURBED = 0.05
 
 def markdown(run: Run) -> str:
     """The whole report: machine, table, notes, targets."""
-    return "\n".join([*_heading(run), "", *_table(run), "", *_notes(run), "", *_targets(run), ""])
+    return "\n".join(
+        [*_heading(run), "", *_table(run), "", *_notes(run), "", *_targets(run), "", *_passes(run), ""]
+    )
 
 
 def _heading(run: Run) -> Iterator[str]:
@@ -39,7 +41,7 @@ def _heading(run: Run) -> Iterator[str]:
     yield ""
     yield (
         f"{run.documents} texts, {run.tokens:,} pieces in all, 256 at most; {run.passes} interleaved passes, "
-        "medians. Start and warm-up are not in the rates."
+        "medians."
     )
 
 
@@ -90,20 +92,23 @@ def _notes(run: Run) -> Iterator[str]:
             "weights it would mean nothing."
         )
     yield "* peak RSS is that of the process and its children (Spark's JVM, the TEI server)."
-    passes = [
-        f"{one.name}: " + ", ".join(f"{seconds:.2f}" for seconds in one.seconds) for one in run.measured
-    ]
-    yield f"* seconds per pass: {'; '.join(passes)}."
-    disturbed = [one.name for one in run.measured if max(one.others, default=0) > DISTURBED]
-    worst = max((other for one in run.measured for other in one.others), default=0.0)
-    yield f"* CPU used by anything else during a pass: {worst:.1%} at most" + (
-        f"; over 5 % for {', '.join(disturbed)}." if disturbed else "."
+    yield "* Start and warm-up are not in any figure. Medians are over the passes listed below."
+
+
+def _passes(run: Run) -> Iterator[str]:
+    """What stands behind the medians, and whether anything disturbed it."""
+    yield "## Passes"
+    yield ""
+    yield _row(
+        ["contender", "seconds of each pass", "CPU used by anything else, at most", "versions and settings"]
     )
-    abouts = [
-        f"{one.name}: " + ", ".join(f"{key} {value}" for key, value in one.about.items())
-        for one in run.measured
-    ]
-    yield f"* versions and settings: {'; '.join(abouts)}."
+    yield _row(["---"] * 4)
+    for one in run.measured:
+        seconds = ", ".join(f"{seconds:.2f}" for seconds in one.seconds)
+        others = max(one.others)
+        disturbed = f"**{others:.1%}**" if others > DISTURBED else f"{others:.1%}"
+        about = ", ".join(f"{key} {value}" for key, value in one.about.items())
+        yield _row([one.name, seconds, disturbed, about])
 
 
 def _targets(run: Run) -> Iterator[str]:
