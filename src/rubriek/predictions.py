@@ -71,7 +71,7 @@ class Predictions(Sequence[Prediction]):
     >>> len(answers), answers[1].label
     (2, None)
     >>> answers["tokens"].to_pylist()
-    [8, None]
+    [7, None]
     """
 
     def __init__(self, table: pa.Table, statistics: Statistics) -> None:
