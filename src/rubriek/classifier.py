@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -189,7 +188,7 @@ class Classifier:
         >>> import rubriek
         >>> classifier = rubriek.load("nl-news")
         >>> classifier.predict(["Koning opent museum", None])["tokens"].to_pylist()
-        [5, None]
+        [6, None]
         """
         if isinstance(data, str):
             return Prediction(**self.classify(frames.column([data]), **options).to_pylist()[0])
@@ -416,15 +415,9 @@ class Classifier:
 
 
 def _windows(texts: pa.Array | pa.ChunkedArray) -> Iterator[pa.Array]:
-    """Cut a column into windows of many texts and bounded memory, whatever its own chunks are."""
     whole = texts if isinstance(texts, pa.ChunkedArray) else pa.chunked_array([texts])
-    for start in range(0, len(whole), frames.ROWS_AT_ONCE):
-        rows = pa.concat_arrays(whole.slice(start, frames.ROWS_AT_ONCE).chunks)
-        sizes = pc.binary_length(rows).fill_null(0).to_numpy(zero_copy_only=False)
-        filled = np.cumsum(sizes) // frames.CHARACTERS_AT_ONCE
-        bounds = [0, *(np.flatnonzero(np.diff(filled)) + 1).tolist(), len(rows)]
-        for first, last in pairwise(bounds):
-            yield rows.slice(first, last - first)
+    for start, rows in frames.windows(whole):
+        yield pa.concat_arrays(whole.slice(start, rows).chunks)
 
 
 def _refuse_long(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Any
 
 import narwhals as nw
@@ -117,6 +117,33 @@ def _window(texts: Iterator[object], rows: int) -> Iterator[object]:
         characters += len(text) if isinstance(text, str) else 0
         if characters >= CHARACTERS_AT_ONCE:
             return
+
+
+def windows(texts: pa.ChunkedArray) -> Iterator[tuple[int, int]]:
+    """Cut a column into windows of many texts and bounded memory, whatever its own chunks are.
+
+    Parameters
+    ----------
+    texts : pyarrow string array
+        The texts.
+
+    Yields
+    ------
+    start, rows : int
+        Where a window starts, and how many rows it has.
+
+    Examples
+    --------
+    >>> list(windows(pa.chunked_array([["a", "b"], ["c"]])))
+    [(0, 3)]
+    """
+    for start in range(0, len(texts), ROWS_AT_ONCE):
+        rows = pa.concat_arrays(texts.slice(start, ROWS_AT_ONCE).chunks)
+        sizes = pc.binary_length(rows).fill_null(0).to_numpy(zero_copy_only=False)
+        filled = np.cumsum(sizes) // CHARACTERS_AT_ONCE
+        bounds = [0, *(np.flatnonzero(np.diff(filled)) + 1).tolist(), len(sizes)]
+        for first, last in pairwise(bounds):
+            yield start + first, last - first
 
 
 def column(values: Sequence[object], first_row: int = 0) -> pa.Array:

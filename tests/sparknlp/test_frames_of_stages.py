@@ -224,3 +224,17 @@ def test_without_pyspark(tiny_a, tmp_path):
     )
     assert run.returncode == 0, run.stderr
     assert run.stdout.startswith("['De', 'koning', 'opent', 'een', 'museum', 'in', 'Noord', 'Holland', '.']")
+
+
+def test_windows_close_by_the_size_of_texts(monkeypatch):
+    seen = []
+    original = DocumentAssembler.annotate
+    monkeypatch.setattr("rubriek.frames.CHARACTERS_AT_ONCE", 10)
+    monkeypatch.setattr(
+        DocumentAssembler, "annotate", lambda self, rows: (seen.append(len(rows)), original(self, rows))
+    )
+    texts = ["a" * 6] * 5
+    result = DocumentAssembler().setInputCol("text").transform(pd.DataFrame({"text": texts}))
+    assert [row[0]["result"] for row in result["document"]] == texts
+    assert sum(seen) == 5
+    assert max(seen) <= 2

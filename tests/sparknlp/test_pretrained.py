@@ -13,7 +13,7 @@ import pytest
 from rubriek import nlu
 from rubriek.errors import ModelError, ModelNotFoundError, RubriekWarning
 from rubriek.models.sparknlp_export import export_sparknlp
-from rubriek.sparknlp.annotator import BertForSequenceClassification, Tokenizer
+from rubriek.sparknlp.annotator import BertForSequenceClassification, Tokenizer, TokenizerModel
 from rubriek.sparknlp.base import DocumentAssembler, Pipeline
 from rubriek.sparknlp.pretrained import PretrainedPipeline
 
@@ -165,3 +165,22 @@ def test_the_code_of_the_model_card_runs_as_it_stands(hub, shared, spark):
         label: float(score) for label, score in first["class"][0].metadata.items() if label != "sentence"
     }
     assert frame["classified_sequence_confidence"].tolist() == pytest.approx([max(scores.values())], abs=1e-5)
+
+
+@pytest.mark.parametrize(("name", "language"), [("../x", "nl"), ("*", "nl"), ("x", "../nl"), ("", "nl")])
+def test_names_cannot_leave_the_hub(hub, name, language):
+    with pytest.raises(ModelNotFoundError, match="There can be no model"):
+        PretrainedPipeline(name, language)
+
+
+def test_a_catalogue_without_end_is_refused(hub):
+    (hub / "metadata.json").write_text("{" + "x" * (3 << 20))
+    with pytest.raises(ModelError, match="Line 1 of the hub's catalogue"):
+        BertForSequenceClassification.pretrained(NAME, "nl")
+
+
+def test_a_tokenizer_by_name(hub, tmp_path):
+    Tokenizer().setSplitChars(["-"]).model().save(str(tmp_path / "saved"))
+    shutil.make_archive(str(hub / "token_rules_nl_5.1.4_3.4_1698789540127"), "zip", tmp_path / "saved")
+    (hub / "metadata.json").write_text(row(name="token_rules"))
+    assert TokenizerModel.pretrained("token_rules", "nl").getSplitChars() == ["-"]

@@ -11,6 +11,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 import tempfile
 import urllib.error
 import urllib.parse
@@ -40,6 +41,8 @@ log = logging.getLogger(__name__)
 PUBLIC = "public/models"
 CATALOGUE = "metadata.json"
 SECONDS = 60
+LONGEST_LINE = 1 << 20
+LANGUAGE = re.compile(r"[A-Za-z-]{0,20}")
 KNOWN = (
     Resource(
         "bert_classifier_dutch_news_clf_finetuned",
@@ -159,6 +162,11 @@ def fetched(name: str, language: str, remote_loc: str | None = None) -> Path:
     ModelError
         If it cannot be fetched, or its checksum is wrong.
     """
+    if not (NAME.fullmatch(name) and LANGUAGE.fullmatch(language)):
+        raise ModelNotFoundError(
+            f"There can be no model {name!r} for the language {language!r}.",
+            expected="a name of letters, digits, '.', '_' and '-', and a language such as 'nl'",
+        )
     home = settings.cache_folder() / "pretrained"
     place = (remote_loc or PUBLIC).strip("/")
     cached = sorted(home.glob(f"{name}_{language}_*")) if home.is_dir() else []
@@ -182,9 +190,14 @@ def fetched(name: str, language: str, remote_loc: str | None = None) -> Path:
 def _catalogue(hub: str, place: str) -> list[Resource]:
     try:
         with _opened(hub, f"{place}/{CATALOGUE}") as stream:
-            return read_catalogue(line.decode("utf-8", "replace") for line in stream)
+            return read_catalogue(_lines(stream))
     except ModelNotFoundError:
         return list(KNOWN)
+
+
+def _lines(stream: IO[bytes]) -> Iterator[str]:
+    while line := stream.readline(LONGEST_LINE):
+        yield line.decode("utf-8", "replace")
 
 
 def _download(hub: str, place: str, resource: Resource, home: Path) -> Path:

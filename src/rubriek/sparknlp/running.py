@@ -44,8 +44,8 @@ def transform(stages: Sequence[LocalTransformer], data: Any) -> Any:
     source = source_of(data)
     plan = planned(stages, {name: source.annotator_type(name) for name in source.names})
     parts, which = [], []
-    for start in range(0, max(len(source), 1), frames.ROWS_AT_ONCE):
-        rows = run(stages, source.slice(start, frames.ROWS_AT_ONCE), plan.known)
+    for start, length in _windows(stages, source):
+        rows = run(stages, source.slice(start, length), plan.known)
         parts.append(columns(rows, plan))
         which.append(None if rows.which is None else rows.which + start)
     made = {
@@ -55,6 +55,19 @@ def transform(stages: Sequence[LocalTransformer], data: Any) -> Any:
     if exploded:
         source = source.take(np.concatenate(exploded))
     return source.attach(made, plan.types, plan.dropped)
+
+
+def _windows(stages: Sequence[LocalTransformer], source: Source) -> Iterator[tuple[int, int]]:
+    """Cut the rows into windows of bounded memory; the texts, where there are any, decide."""
+    for stage in stages:
+        if stage.hasParam("inputCol"):
+            texts = source.arrow(stage.getOrDefault("inputCol"))
+            if len(texts) and (pa.types.is_string(texts.type) or pa.types.is_large_string(texts.type)):
+                whole = texts if isinstance(texts, pa.ChunkedArray) else pa.chunked_array([texts])
+                yield from frames.windows(whole)
+                return
+    for start in range(0, max(len(source), 1), frames.ROWS_AT_ONCE):
+        yield start, frames.ROWS_AT_ONCE
 
 
 def planned(stages: Sequence[LocalTransformer], types: dict[str, str | None]) -> Plan:

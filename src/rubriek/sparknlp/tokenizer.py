@@ -229,6 +229,15 @@ class TokenizerModel(_TokenizerParams, LocalModel):
             lazyAnnotator=False,
         )
 
+    @staticmethod
+    def pretrained(
+        name: str = "token_rules", lang: str = "en", remote_loc: str | None = None
+    ) -> TokenizerModel:
+        """Load a saved tokenizer by its name. See `BertForSequenceClassification.pretrained`."""
+        from rubriek.sparknlp import resources
+
+        return resources.stage(TokenizerModel, name, lang, remote_loc)
+
     def words(self) -> WordTokenizer:
         """Return the algorithm with this stage's parameters."""
         wanted = WordTokenizer(
