@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rubriek.engines import Precision
 
 INTEGERS: dict[str, type[np.integer[Any]]] = {"tensor(int32)": np.int32, "tensor(int64)": np.int64}
+LEFT_BEHIND: list[object] = []
 FATAL = 4  # ONNX Runtime's log level; what it would log of a failing run is in the exception too
 
 
@@ -98,9 +99,10 @@ class OnnxRuntimeEngine:
         """
         session = self._open()
         inputs = {value.name: INTEGERS.get(value.type) for value in session.get_inputs()}
+        batch = feed(inputs, ids, mask)
         try:
-            values: list[NDArray[Any]] = session.run(names, feed(inputs, ids, mask))
-        except (RuntimeError, ValueError) as error:  # the bases of ONNX Runtime's own errors
+            values: list[NDArray[Any]] = session.run(names, batch)
+        except Exception as error:  # ONNX Runtime's own errors have no other base
             raise EngineError(
                 "ONNX Runtime could not run the model on a batch.",
                 found=f"{error} (batch of {ids.shape[0]} x {ids.shape[1]} pieces)",
@@ -114,7 +116,9 @@ class OnnxRuntimeEngine:
         self._process = os.getpid()
 
     def _open(self) -> ort.InferenceSession:
-        if self._process != os.getpid():  # a session's threads, and who held the lock, stay behind in a fork
+        if self._process != os.getpid():
+            # Its threads stayed behind in the fork, and to end it would wait for them for ever.
+            LEFT_BEHIND.append(self._session)
             self._forget()
         with self._lock:
             if self._session is None:
@@ -128,7 +132,7 @@ class OnnxRuntimeEngine:
             return ort.InferenceSession(
                 str(self._model_file), self._options(), providers=["CPUExecutionProvider"]
             )
-        except (RuntimeError, ValueError) as error:
+        except Exception as error:
             raise BundleError(
                 f"ONNX Runtime cannot load {self._model_file}.",
                 found=str(error),

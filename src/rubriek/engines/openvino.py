@@ -23,6 +23,7 @@ PURPOSE = "The engine 'openvino'"
 # What OpenVINO computes in where the graph does not say int8. Left alone it takes bf16 wherever it can.
 HINTS: Mapping[Precision, str] = {"fp32": "f32", "bf16": "bf16", "int8": "f32"}
 CORES_PER_STREAM = 4
+LEFT_BEHIND: list[object] = []
 # Compiled kernels are kept for so many shapes; the default, 5,000, lets memory grow for hours.
 KEPT_SHAPES = 64
 
@@ -103,6 +104,8 @@ class OpenVinoEngine:
 
     def _open(self) -> Any:
         if self._process != os.getpid():
+            # Its threads stayed behind in the fork, and to end it would wait for them for ever.
+            LEFT_BEHIND.append((self._compiled, self._requests))
             self._forget()
         with self._lock:
             if self._compiled is None:

@@ -42,7 +42,7 @@ ACTIVATIONS: Mapping[str, tuple[str, dict[str, Any]]] = {
 
 @dataclass(frozen=True)
 class BertConfig:
-    """The part of a Hugging Face config.json that shapes the graph; names and defaults are the ones used there.
+    """The part of a Hugging Face config.json that shapes the graph, under the names used there.
 
     Examples
     --------

@@ -145,7 +145,9 @@ def _quantize_dynamic(model: onnx.ModelProto) -> onnx.ModelProto:
 
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "fp32.onnx", Path(folder) / "int8.onnx"
-        onnx.save(model, source, save_as_external_data=True)
+        copy = onnx.ModelProto()  # saving with external data takes the data out of what is saved
+        copy.CopyFrom(model)
+        onnx.save(copy, source, save_as_external_data=True, location="weights")
         quantize_dynamic(source, target, per_channel=True, weight_type=QuantType.QInt8)
         return onnx.load(target)
 

@@ -1,0 +1,164 @@
+"""What every engine owes, each tested with the same body."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import onnx
+import pytest
+
+import tiny
+from rubriek.engines import cpu, inputs
+from rubriek.engines.onnxruntime import OnnxRuntimeEngine
+from rubriek.engines.openvino import OpenVinoEngine
+from rubriek.errors import BundleError, EngineError
+from rubriek.models.graph import build_bert_classifier
+
+
+@pytest.fixture(params=[OnnxRuntimeEngine, OpenVinoEngine], ids=["onnxruntime", "openvino"])
+def open_engine(request):
+    def make(file, precision="fp32", threads=2):
+        return request.param(file, precision=precision, threads=threads)
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def expected(data):
+    return [json.loads(line) for line in (data / "tiny-a" / "expected.jsonl").read_text().splitlines()]
+
+
+def logits(engine, rows):
+    texts = [np.array([row["input_ids"]], np.int32) for row in rows]
+    return np.concatenate([engine.run(ids, np.ones_like(ids)) for ids in texts])
+
+
+def test_fp32_gives_the_logits_of_the_reference(open_engine, tiny_a, expected):
+    found = logits(open_engine(tiny_a.model_file), expected)
+    # Made by transformers 5.23 with torch 2.13, given to six decimals.
+    np.testing.assert_allclose(found, [row["logits"] for row in expected], atol=1e-4)
+
+
+def test_it_says_what_it_is(open_engine, tiny_a):
+    engine = open_engine(tiny_a.model_file, threads=2)
+    assert engine.name.split()[0] in ("onnxruntime", "openvino")
+    assert engine.name.split()[1][0].isdigit()
+    assert (engine.precision, engine.threads) == ("fp32", 2)
+    assert 1 <= engine.parallel <= 2
+    assert engine.token_budget >= 256
+
+
+def test_calls_at_the_same_time_do_not_mix(open_engine, tiny_a, expected):
+    engine = open_engine(tiny_a.model_file)
+    rows = expected * 3
+    with ThreadPoolExecutor(4) as pool:
+        found = np.concatenate(list(pool.map(lambda row: logits(engine, [row]), rows)))
+    np.testing.assert_allclose(found, [row["logits"] for row in rows], atol=1e-4)
+
+
+def in_child(engine, rows, send):
+    send.send(logits(engine, rows))
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+@pytest.mark.parametrize("used_before", [False, True])
+def test_an_engine_works_in_a_fork(open_engine, tiny_a, expected, used_before):
+    engine = open_engine(tiny_a.model_file)
+    if used_before:
+        logits(engine, expected[:1])
+    context = multiprocessing.get_context("fork")
+    receive, send = context.Pipe(duplex=False)
+    child = context.Process(target=in_child, args=(engine, expected[:2], send))
+    child.start()
+    assert receive.poll(60), "the child hangs"
+    np.testing.assert_allclose(receive.recv(), [row["logits"] for row in expected[:2]], atol=1e-4)
+    child.join(60)
+    assert child.exitcode == 0
+
+
+def test_a_pickled_engine_opens_its_own_session(open_engine, tiny_a, expected):
+    engine = open_engine(tiny_a.model_file)
+    logits(engine, expected[:1])
+    copy = pickle.loads(pickle.dumps(engine))
+    np.testing.assert_array_equal(logits(copy, expected[:1]), logits(engine, expected[:1]))
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no model", "cut"])
+def test_a_missing_or_broken_file_is_no_traceback_from_the_depths(open_engine, tiny_a, tmp_path, content):
+    file = tmp_path / "model.onnx"
+    if content is not None:
+        file.write_bytes(tiny_a.model_file.read_bytes()[:5000] if content == "cut" else content)
+    ids = np.ones((1, 3), np.int32)
+    with pytest.raises(BundleError, match=r"model\.onnx"):
+        open_engine(file).run(ids, ids)
+
+
+def test_numbers_that_are_not_finite_are_refused(open_engine, tmp_path):
+    config = tiny.sizes(["x"] * 30, 3)
+    weights = tiny.random_weights(config)
+    weights["classifier.bias"][1] = np.inf
+    onnx.save(build_bert_classifier(config, weights), tmp_path / "model.onnx")
+    ids = np.ones((2, 3), np.int32)
+    with pytest.raises(EngineError, match="2 of 2 rows"):
+        open_engine(tmp_path / "model.onnx").run(ids, ids)
+
+
+def test_a_piece_outside_the_vocabulary_is_an_error(tiny_a, capfd):
+    ids = np.array([[2, 999_999, 3]], np.int32)
+    with pytest.raises(EngineError, match="tokenizer"):
+        OnnxRuntimeEngine(tiny_a.model_file, precision="fp32", threads=1).run(ids, np.ones_like(ids))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_onnxruntime_has_no_bf16(tiny_a):
+    with pytest.raises(EngineError, match="openvino"):
+        OnnxRuntimeEngine(tiny_a.model_file, precision="bf16", threads=1)
+
+
+def test_openvino_computes_in_what_was_asked_for_and_nothing_else(tiny_a, expected):
+    exact = np.array([row["logits"] for row in expected])
+    engine = OpenVinoEngine(tiny_a.model_file, precision="bf16", threads=1)
+    if "avx512_bf16" not in cpu.cpu_flags():
+        with pytest.raises(EngineError, match="bf16"):
+            logits(engine, expected)
+        return
+    difference = np.abs(logits(engine, expected) - exact).max()
+    assert 1e-3 < difference < 0.5  # 8 bits of mantissa, logits up to 7
+
+
+@pytest.mark.parametrize(
+    ("flags", "machine", "saturates"),
+    [
+        ("fpu avx2 avx512f", "x86_64", True),
+        ("fpu avx512f avx512_vnni", "x86_64", False),
+        ("fpu avx_vnni", "x86_64", False),
+        (None, "AMD64", True),
+        ("fp asimd", "aarch64", False),
+    ],
+)
+def test_int8_is_made_safe_where_products_may_saturate(
+    monkeypatch, tmp_path, tiny_a, flags, machine, saturates
+):
+    info = tmp_path / "cpuinfo"
+    if flags is not None:
+        info.write_text(f"processor\t: 0\nflags\t\t: {flags}\nbugs\t\t: none\n")
+    monkeypatch.setattr(cpu, "CPU_INFO", info)
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    cpu.int8_may_saturate.cache_clear()
+    try:
+        assert cpu.int8_may_saturate() is saturates
+        if saturates:
+            with pytest.raises(EngineError, match="onnxruntime"):
+                OpenVinoEngine(tiny_a.model_file, precision="int8", threads=1)
+    finally:
+        cpu.int8_may_saturate.cache_clear()
+
+
+def test_an_input_that_no_text_classifier_has_is_named():
+    ids = np.ones((1, 2), np.int32)
+    with pytest.raises(BundleError, match="pixel_values"):
+        inputs.feed({"input_ids": np.int64, "pixel_values": np.int64}, ids, ids)
