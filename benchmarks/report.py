@@ -80,10 +80,11 @@ def _notes(run: Run) -> Iterator[str]:
         "counted (it computes there what the first piece needs, since nothing else is read); for the others "
         "all layers are."
     )
-    yield (
-        "* agreement: share of labels equal to those of ONNX Runtime fp32 on the plain export, one text a "
-        "call. Spark NLP splits words its own way, so its labels differ for reasons other than precision."
-    )
+    if run.reference is not None:
+        yield (
+            f"* agreement: share of labels equal to those of {run.reference.name}. Spark NLP splits words "
+            "its own way, so its labels differ for reasons other than precision."
+        )
     if run.model == "base":
         yield (
             "* The weights are made from nl-news: its middle layer left out, so that twelve remain, and each "

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from benchmarks.contenders import REFERENCE, Contender
+from benchmarks.contenders import FP32, REFERENCE, Contender
 from benchmarks.flops import Size, flops
 
 
@@ -93,10 +93,14 @@ class Run:
     def find(self, name: str) -> Measured | None:
         return next((one for one in self.measured if one.name == name), None)
 
+    @property
+    def reference(self) -> Measured | None:
+        """Whose labels count as those of fp32: the plain export, one text a call, else rubriek fp32."""
+        return self.find(REFERENCE) or self.find(FP32)
+
     def agreement(self, contender: Measured) -> float | None:
-        """Share of the labels that are those of ONNX Runtime fp32 on the plain export, one text a call."""
-        reference = self.find(REFERENCE)
-        return None if reference is None else share_equal(reference.labels, contender.labels)
+        """Share of the labels that are those of the reference."""
+        return None if self.reference is None else share_equal(self.reference.labels, contender.labels)
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
