@@ -77,7 +77,7 @@ class Given:
         names = sorted(columns)
         if self.native is None:
             return need("pandas", extra="pandas", purpose="The answer of nlu").DataFrame(
-                {name: columns[name] for name in names}
+                _whole({name: columns[name] for name in names})
             )
         kept = [name for name in self.native.columns if keep and name not in columns]
         names = sorted([*names, *kept])
@@ -88,8 +88,21 @@ class Given:
         pandas = need("pandas", extra="pandas", purpose="The answer of nlu")
         if not self.native.implementation.is_pandas():
             taken = taken.to_pandas()
-        made = pandas.DataFrame(columns, index=taken.index)
+        made = pandas.DataFrame(_whole(columns), index=taken.index)
         return made.assign(**{name: taken[name] for name in kept})[names]
+
+
+def _whole(columns: dict[str, list[Any]]) -> dict[str, Any]:
+    """Keep places whole numbers in pandas where one of them is missing."""
+    pandas = need("pandas", extra="pandas", purpose="The answer of nlu")
+    return {
+        name: pandas.array(values, dtype="Int64") if _is_place(name) else values
+        for name, values in columns.items()
+    }
+
+
+def _is_place(name: str) -> bool:
+    return name.endswith(("_begin", "_end")) and "_confidence" not in name
 
 
 def _chunks(part: pa.Array | pa.ChunkedArray) -> list[pa.Array]:
