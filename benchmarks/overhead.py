@@ -23,7 +23,7 @@ from rubriek.sparknlp.annotator import BertForSequenceClassification, Tokenizer
 from rubriek.sparknlp.base import DocumentAssembler, LightPipeline, Pipeline
 
 
-def seconds(run: Run, times: int = 1) -> float:
+def seconds(run: Callable[[], object], times: int = 1) -> float:
     start = time.perf_counter()
     for _ in range(times):
         run()

@@ -62,7 +62,7 @@ def test_what_is_missing_is_told_in_spark_nlps_words(exported, tiny_a):
         load("nowhere", None)
     folder = exported(tiny_a, "one")
     (folder / "assets" / "labels.txt").unlink()
-    with pytest.raises(ModelError, match="requirement failed: File labels.txt not found in folder"):
+    with pytest.raises(ModelError, match=r"requirement failed: File labels\.txt not found in folder"):
         load(str(folder), None)
     with pytest.raises(UnsupportedModelError, match="local folders, not hdfs"):
         load("hdfs://somewhere/model", None)
