@@ -195,6 +195,9 @@ data = pa.table({"text": ["De koning  opent een museum in Noord-Holland."]})
 rows = model.transform(data)
 shrunk = assembler.transform(data, {assembler.cleanupMode: "shrink"})
 assert "  " not in shrunk["document"].to_pylist()[0][0]["result"], shrunk
+for kind in (Pipeline(stages=stages).fit(data, {assembler.cleanupMode: "shrink"}), model):
+    changed = kind.transform(data, {assembler.cleanupMode: "shrink"})["document"].to_pylist()[0][0]
+    assert "  " not in changed["result"]
 model.save(sys.argv[2])
 again = PipelineModel.load(sys.argv[2])
 assert [stage.uid for stage in again.stages] == [stage.uid for stage in model.stages]

@@ -373,3 +373,11 @@ def test_annotations_are_equal_by_all_their_fields():
     assert one != one.copy("nee")
     assert one != Annotation("token", 0, 1, "ja", {"sentence": "1"}, [])
     assert one != "ja"
+
+
+def test_parameters_given_to_fit_reach_the_stages():
+    assembler, tokenizer = DocumentAssembler().setInputCol("text"), Tokenizer()
+    model = Pipeline(stages=[assembler, tokenizer]).fit(DATA, {tokenizer.splitChars: ["-"]})
+    found = [item["result"] for item in model.transform(DATA)["token"].to_pylist()[0]]
+    assert "Hollandse" in found
+    assert not tokenizer.isSet("splitChars")

@@ -46,6 +46,10 @@ class Pipeline(Stage, Estimator):
         """Return the stages."""
         return self.stages
 
+    def copy(self, extra: Any = None) -> Pipeline:
+        """Return a copy, its stages copied with extra parameters."""
+        return Pipeline([stage.copy(extra) for stage in self.stages])._resetUid(self.uid)
+
     def _fit(self, dataset: Any) -> PipelineModel:
         fitted: list[Any] = []
         for stage in self.stages:

@@ -160,7 +160,8 @@ class Params:
     def copy(self: Self, extra: Mapping[Param, Any] | None = None) -> Self:
         """Return a copy with the same uid, and with extra parameters set."""
         that = copying.copy(self)
-        that._paramMap = {**self._paramMap, **(extra or {})}
+        own = {param: value for param, value in (extra or {}).items() if param.parent == self.uid}
+        that._paramMap = {**self._paramMap, **own}
         that._defaultParamMap = dict(self._defaultParamMap)
         return that
 
