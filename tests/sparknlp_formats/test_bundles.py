@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 import warnings
 import zipfile
@@ -31,7 +32,7 @@ from rubriek.errors import (
     TokenizerError,
     UnsupportedModelError,
 )
-from rubriek.models import import_model
+from rubriek.models import import_model, quantize
 from rubriek.models.sparknlp import DEFAULTS, import_sparknlp
 from rubriek.models.sparknlp_export import export_sparknlp, saved_classifier
 from rubriek.sparknlp.formats import read_exported, read_saved, write_saved
@@ -198,6 +199,17 @@ def test_gelu_is_written_out(tmp_path, approximate):
     (found,) = session.run(None, {"input_ids": ones * 2, "attention_mask": ones, "token_type_ids": ones * 0})
     expected = {"none": 0.8413447, "tanh": 0.8411920}[approximate]  # gelu(1)
     np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_an_int8_model_stays_one(tiny_a, data, tmp_path):
+    texts = [json.loads(line)["text"] for line in (data / "texts.jsonl").read_text("utf-8").splitlines()]
+    bundle = quantize(tiny_a, tmp_path / "int8", sample=texts, min_agreement=0.5)
+    export_sparknlp(bundle, tmp_path / "saved")
+    model = onnx.load_from_string(read_saved(tmp_path / "saved").onnx.read())
+    assert model.opset_import[0].version == 17
+    back = import_model(tmp_path / "saved", tmp_path / "back")
+    assert back.precision == "int8"
+    np.testing.assert_allclose(scores(back), scores(bundle), atol=0.02)
 
 
 def test_padding_elsewhere_than_at_0_is_said(tiny_b, tmp_path):
