@@ -189,7 +189,7 @@ class NluPipeline:
         if type(data).__module__.startswith("pyspark.sql"):
             if return_spark_df:
                 return self._transform_spark(data, output_level)
-            data = data.toPandas()
+            data = data.toArrow() if hasattr(data, "toArrow") else data.toPandas()
         given = Given(data)
         starts = range(0, max(len(given.texts), 1), frames.ROWS_AT_ONCE)
         parts = [

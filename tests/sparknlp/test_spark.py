@@ -8,6 +8,7 @@ import pyspark.ml
 import pytest
 from pyspark.ml.feature import SQLTransformer
 
+from rubriek import nlu
 from rubriek.sparknlp.annotation import Annotation
 from rubriek.sparknlp.annotator import BertForSequenceClassification, SentenceDetector, Tokenizer
 from rubriek.sparknlp.base import DocumentAssembler, Finisher, LightPipeline, Pipeline, PipelineModel
@@ -133,3 +134,19 @@ def test_functions_over_annotations(tokens):
     assert exploded.count() == 16
     kept = filter_by_annotations_col(exploded, lambda item: item.result == "koning", "token")
     assert [row.token.begin for row in kept.collect()] == [3]
+
+
+def test_nlu_over_spark(data, tiny_a):
+    pipeline = nlu.load(str(tiny_a.folder))
+    frame = pipeline.predict(data)
+    assert frame.columns.tolist() == [
+        "classified_sequence",
+        "classified_sequence_confidence",
+        "document",
+        "id",
+        "text",
+    ]
+    assert frame["id"].tolist() == [0, 1, 2, 3]
+    annotated = pipeline.predict(data, output_level="sentence", return_spark_df=True)
+    assert annotated.columns == ["id", "text", "document", "sentence", "token", "classified_sequence"]
+    assert [len(row.classified_sequence) for row in annotated.orderBy("id").collect()] == [2, 0, 0, 1]

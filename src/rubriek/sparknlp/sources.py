@@ -51,7 +51,7 @@ class ArrowSource:
         field = self.table.schema.field(name)
         if field.metadata and ANNOTATOR_TYPE in field.metadata:
             return str(field.metadata[ANNOTATOR_TYPE].decode())
-        return _first_type(self.values(name)) if pa.types.is_nested(field.type) else None
+        return _first_type(self.values(name)) if _may_hold_annotations(field.type) else None
 
     def attach(self, made: Mapping[str, pa.Array], types: Mapping[str, str | None], gone: set[str]) -> Any:
         """Return the rows with columns added or replaced, and without some."""
@@ -189,6 +189,13 @@ class TextSource:
     def annotator_type(self, name: str) -> str | None:
         """Return None: texts are no annotations."""
         return None
+
+
+def _may_hold_annotations(kind: pa.DataType) -> bool:
+    if not (pa.types.is_list(kind) or pa.types.is_large_list(kind)):
+        return False
+    inner = kind.value_type
+    return bool(pa.types.is_struct(inner) and inner.get_field_index("annotatorType") >= 0)
 
 
 def _first_type(rows: list[Any]) -> str | None:
