@@ -20,9 +20,11 @@ from newsdata import MAX_PIECES, Item, bucketed
 
 @dataclass(frozen=True)
 class Recipe:
-    """What one fine-tuning run does; the values are the recipe of nl-news."""
+    """What one fine-tuning run does."""
 
     epochs: int = 1
+    planned_epochs: int = 1
+    """Epochs that the learning rate is planned for; more than ``epochs``: the run is stopped early."""
     lr: float = 7e-5
     """Peak learning rate of the added layer, pooler and classifier."""
     layer_decay: float = 0.9
@@ -166,7 +168,7 @@ def finetune(
     _set_dropout(model, recipe.dropout)
     optimizer = torch.optim.AdamW(_groups(model, recipe), betas=(0.9, 0.98), fused=True)
     trained = [p for group in optimizer.param_groups for p in group["params"]]
-    total = recipe.epochs * math.ceil((1 + recipe.titles) * len(items) / recipe.batch)
+    total = recipe.planned_epochs * math.ceil((1 + recipe.titles) * len(items) / recipe.batch)
     rising = max(1, int(total * recipe.warmup))
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: max(0.0, min((step + 1) / rising, (total - step) / max(1, total - rising)))

@@ -33,6 +33,17 @@ PROBE_C = 0.01
 """Inverse regularisation strength of the probe; stronger than usual, the items are invented."""
 
 
+STRONG = Recipe(epochs=1, planned_epochs=2, lr=1e-4, frozen_layers=6)
+RUNS = {
+    1: Recipe(epochs=2, planned_epochs=2, lr=5e-5, frozen_layers=6, cut=0.5),
+    2: STRONG,
+    3: STRONG,
+    4: Recipe(),
+    5: Recipe(),
+}
+"""Seed and recipe of the runs whose weights nl-news is the average of."""
+
+
 class Log:
     """Print with the time, and keep the lines beside the checkpoints."""
 
@@ -133,9 +144,13 @@ def main() -> None:
         "--work", type=Path, help="folder for logs and checkpoints of the seeds (default: OUT.work)"
     )
     parser.add_argument(
-        "--seeds", type=int, nargs="+", default=[4, 5, 6], help="one run each (default: 4 5 6)"
+        "--seeds",
+        type=int,
+        nargs="+",
+        choices=list(RUNS),
+        default=list(RUNS),
+        help="which of the runs to make (default: all)",
     )
-    parser.add_argument("--epochs", type=int, default=Recipe.epochs, help="default: %(default)s")
     parser.add_argument("--threads", type=int, default=2, help="default: %(default)s")
     arguments = parser.parse_args()
 
@@ -143,13 +158,11 @@ def main() -> None:
     work.mkdir(parents=True, exist_ok=True)
     log = Log(work / "train.log")
     torch.set_num_threads(arguments.threads)
-    recipe = Recipe(epochs=arguments.epochs)
-    log(f"seeds {arguments.seeds}, {recipe}")
 
     tokenizer = load_tokenizer(arguments.encoder / "tokenizer.json")
     items = read_items(arguments.data)
     validation = Validation(arguments.validation, shared / "data" / "nieuws-examples.jsonl", tokenizer)
-    measured: dict[str, Any] = {"recipe": vars(recipe), "seeds": {}}
+    measured: dict[str, Any] = {"seeds": {}}
 
     model = probe(arguments.encoder, items, tokenizer, log)
     measured["probe"] = validation.measure(model)
@@ -163,7 +176,8 @@ def main() -> None:
     states = []
     for seed in arguments.seeds:
         run = BertForSequenceClassification.from_pretrained(work / "probe", local_files_only=True)
-        finetune(run, encoded, recipe, seed, specials, log)
+        log(f"seed {seed}: {RUNS[seed]}")
+        finetune(run, encoded, RUNS[seed], seed, specials, log)
         measured["seeds"][seed] = validation.measure(run)
         log(f"seed {seed}: {short(measured['seeds'][seed])}")
         states.append(run.state_dict())
