@@ -38,10 +38,17 @@ def export(ref: str, format_: str, output: Path, overwrite: bool) -> None:
     from rubriek import hub
     from rubriek.models.sparknlp_export import export_sparknlp
 
-    target = export_sparknlp(hub.resolve(ref), output, overwrite=overwrite)
+    bundle = hub.resolve(ref)
+    target = export_sparknlp(bundle, output, overwrite=overwrite)
     use = (
         f"unzip it into ~/cache_pretrained/{target.stem}"
         if target.suffix == ".zip"
         else f"BertForSequenceClassification.load({str(target)!r})"
     )
     click.echo(f"{target} is ready for Spark NLP: {use}")
+    if bundle.precision == "int8":
+        click.echo(
+            f"{bundle.name} is an int8 model: its scores differ by a few hundredths between versions of ONNX "
+            "Runtime. Export the fp32 model where they have to be equal.",
+            err=True,
+        )
