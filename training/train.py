@@ -26,7 +26,7 @@ from transformers import BertForSequenceClassification
 from architecture import fit_probe, start_model
 from finetune import EncodedItem, Recipe, encode_items, features, finetune, predict
 from metrics import report
-from newsdata import LABELS, MAX_PIECES, Item, encode, join, load_tokenizer, read_items
+from newsdata import LABELS, READ_PIECES, Item, encode, join, load_tokenizer, read_items
 
 HERE = Path(__file__).parent
 PROBE_C = 0.01
@@ -94,7 +94,7 @@ def save(model: BertForSequenceClassification, encoder: Path, out: Path) -> None
         shutil.copyfile(encoder / "vocab.txt", folder / "vocab.txt")
         load_tokenizer(encoder / "tokenizer.json", None).save(str(folder / "tokenizer.json"))
         settings = json.loads((encoder / "tokenizer_config.json").read_text(encoding="utf-8"))
-        settings["model_max_length"] = MAX_PIECES
+        settings["model_max_length"] = READ_PIECES
         text = json.dumps(settings, indent=2, ensure_ascii=False) + "\n"
         (folder / "tokenizer_config.json").write_text(text, encoding="utf-8")
         (folder / "model.safetensors").chmod(0o644)
