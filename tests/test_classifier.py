@@ -22,7 +22,20 @@ from rubriek.errors import EngineError, InputError, OptionError, TextTooLongErro
 from rubriek.options import Options
 from rubriek.statistics import Statistics
 
-WORDS = ["de", "minister", "koning", "beurs", "Utrecht", "zegt", "dat", "geld", "naar", "onderwijs", "ë", "’s"]
+WORDS = [
+    "de",
+    "minister",
+    "koning",
+    "beurs",
+    "Utrecht",
+    "zegt",
+    "dat",
+    "geld",
+    "naar",
+    "onderwijs",
+    "ë",
+    "’s",
+]
 texts_of_words = st.lists(st.sampled_from(WORDS), max_size=60).map(" ".join)
 lists_of_texts = st.lists(st.none() | texts_of_words, min_size=1, max_size=25)
 shared_model = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

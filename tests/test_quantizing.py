@@ -7,9 +7,9 @@ from types import ModuleType
 import numpy as np
 import onnx
 import pytest
-import test_onnx_folder
 from onnx import numpy_helper
 
+import test_onnx_folder
 from rubriek.errors import AgreementError, ModelError, OptionError, UnsupportedModelError
 from rubriek.models import Bundle, import_model, quantize
 
@@ -22,12 +22,12 @@ def texts(data):
 
 def test_an_int8_bundle_records_its_agreement(tiny_a, texts, tmp_path):
     before = Bundle.open(tiny_a.folder, verify=True)
-    bundle = quantize(tiny_a, tmp_path / "tiny-int8", sample=texts, min_agreement=0.9, sample_name="golden texts")
+    bundle = quantize(tiny_a, tmp_path / "tiny-int8", sample=texts, min_agreement=0.9, sample_name="golden")
     assert Bundle.open(bundle.folder, verify=True) == bundle
     assert (bundle.name, bundle.precision) == ("tiny-int8", "int8")
     assert bundle.size < 0.5 * tiny_a.size
     measured = bundle.agreement
-    assert (measured.documents, measured.sample) == (sum(text is not None for text in texts), "golden texts")
+    assert (measured.documents, measured.sample) == (sum(text is not None for text in texts), "golden")
     assert 0.9 <= measured.agreement <= 1
     assert 0 < measured.largest_score_difference < 0.5
     assert bundle.source["quantized_from"] == {"name": tiny_a.name, "checksums": tiny_a.checksums}
@@ -62,7 +62,9 @@ def ruined(monkeypatch):
         assert all(ids.shape == mask.shape for ids, mask in batches)
         for tensor in model.graph.initializer:
             if tensor.dims and tensor.data_type == onnx.TensorProto.FLOAT:
-                tensor.CopyFrom(numpy_helper.from_array(np.array(-numpy_helper.to_array(tensor)), tensor.name))
+                tensor.CopyFrom(
+                    numpy_helper.from_array(np.array(-numpy_helper.to_array(tensor)), tensor.name)
+                )
         return model
 
     module = ModuleType("rubriek.models.quantization")

@@ -123,9 +123,11 @@ class Statistics:
         >>> Statistics.from_dict(one.to_dict()) == one
         True
         """
-        counts = {name: int(values[name]) for name in COUNTS}
         seconds = {str(stage): float(value) for stage, value in values["seconds"].items()}
-        return cls(**counts, labels=Counter(values["labels"]), seconds=seconds)
+        statistics = cls(labels=Counter(values["labels"]), seconds=seconds)
+        for name in COUNTS:
+            setattr(statistics, name, int(values[name]))
+        return statistics
 
 
 COUNTS = tuple(item.name for item in dataclasses.fields(Statistics) if item.type == "int")
