@@ -64,6 +64,7 @@ def measure(name: str, *, quick: bool, passes: int, only: str) -> Run:
     tokenizer.enable_truncation(MAX_LENGTH)
     lengths = [len(encoding.ids) for encoding in tokenizer.encode_batch(texts)]
     run = Run(name, describe(), forms.size, lengths, 1 if quick else passes, missing=missing)
+    run.notes = models.notes(name)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "texts.json"
         headlines = [text for text in texts if len(text) <= LONGEST_HEADLINE][:HEADLINES]

@@ -85,13 +85,7 @@ def _notes(run: Run) -> Iterator[str]:
             f"* agreement: share of labels equal to those of {run.reference.name}. Spark NLP splits words "
             "its own way, so its labels differ for reasons other than precision."
         )
-    if run.model == "base":
-        yield (
-            "* The weights are made from nl-news: its middle layer left out, so that twelve remain, and each "
-            "doubled in width (benchmarks/widen.py). That gives a dense 768-wide network that classifies "
-            "nearly as nl-news does. Speed does not depend on the values; agreement does, and on random "
-            "weights it would mean nothing."
-        )
+    yield from (f"* {note}" for note in run.notes)
     yield "* peak RSS is that of the process and its children (Spark's JVM, the TEI server)."
     yield "* Start and warm-up are not in any figure. Medians are over the passes listed below."
 

@@ -67,6 +67,7 @@ class Run:
     size: Size
     lengths: list[int]
     passes: int
+    notes: list[str] = field(default_factory=list)
     peaks: list[dict[str, float]] = field(default_factory=list)
     measured: list[Measured] = field(default_factory=list)
     missing: dict[str, str] = field(default_factory=dict)
