@@ -15,7 +15,7 @@ from benchmarks import models
 from benchmarks.contenders import CONTENDERS, Contender
 from benchmarks.gemm_peak import fp32_gemm_peak
 from benchmarks.machine import describe
-from benchmarks.processes import Worker
+from benchmarks.processes import Worker, WorkerEnded
 from benchmarks.report import markdown
 from benchmarks.results import Measured, Run, padding_in_arrival_order
 from benchmarks.texts import MAX_LENGTH, mixed_texts
@@ -78,29 +78,34 @@ def _measure_all(
     run: Run, contenders: Sequence[Contender], forms: models.Forms, texts: Path, log: TextIO
 ) -> None:
     """Start all, then let each do one pass in turn, so that a slow minute of the machine hits all alike."""
-    workers: list[Worker] = []
+    running: list[tuple[Worker, Measured]] = []
     for contender in contenders:
         _tell(f"{run.model}: starting {contender.name}")
         try:
             worker = Worker(contender, getattr(forms, contender.model), texts, MAX_LENGTH, log)
-        except RuntimeError as error:
+        except WorkerEnded as error:
             run.failed[contender.name] = f"{error}; {_cause(log)}"
             continue
-        workers.append(worker)
         measured = Measured.of(contender, forms.weights(contender.model), worker.about["about"])
         if size := contender.options.get("batch_size"):
             measured.padding = padding_in_arrival_order(run.lengths, int(size))
-        run.measured.append(measured)
+        running.append((worker, measured))
     for number in range(1, run.passes + 1):
         run.peaks.append(fp32_gemm_peak())
-        for worker, measured in zip(workers, run.measured, strict=True):
-            measured.add_pass(worker.ask("pass"))
-            measured.latencies += worker.ask("latency")["seconds"]
+        for worker, measured in list(running):
+            try:
+                measured.add_pass(worker.ask("pass"))
+                measured.latencies += worker.ask("latency")["seconds"]
+            except WorkerEnded as error:
+                run.failed[measured.name] = f"{error} in pass {number}; {_cause(log)}"
+                running.remove((worker, measured))
+                continue
             measured.peak_memory = worker.peak_memory()
             rate = run.documents / measured.seconds[-1]
             _tell(f"{run.model}: pass {number} of {run.passes}, {measured.name}: {rate:.1f} documents/s")
-    for worker in workers:
+    for worker, _ in running:
         worker.close()
+    run.measured = [measured for _, measured in running]
 
 
 def _cause(log: TextIO) -> str:

@@ -31,6 +31,12 @@ TRAINED = ROOT / "build" / "nl-news"
 NAMES = ("base", "nl-news")
 BASE_LAYERS = 12
 LAYER = re.compile(r"(bert\.encoder\.layer\.)(\d+)(\..*)")
+BASE_NOTE = (
+    "The weights of base are made from those of nl-news: its middle layer left out, so that twelve remain, and "
+    "each doubled in width (benchmarks/widen.py). That gives a dense 768-wide network that classifies nearly as "
+    "nl-news does. Speed does not depend on the values; agreement does, and on random weights it would mean "
+    "nothing."
+)
 SAMPLE_NAME = "benchmark texts, another draw"
 SAMPLE_SEED = 1
 """The int8 bundle's agreement is measured on another draw of texts than the benchmark's when it is made."""
@@ -99,16 +105,11 @@ def notes(name: str) -> list[str]:
     ]
     if (record := built_in.agreement) is not None:
         lines.append(
-            f"The built-in bundle's own record: int8 gives fp32's label for {record.agreement:.1%} of "
-            f"{record.documents} texts ({record.sample})."
+            f"The built-in bundle's own record: int8 gives fp32's label for {record.agreement:.1%} "
+            f"of {record.documents} texts ({record.sample})."
         )
     if name == "base":
-        lines.append(
-            "The weights of base are made from those of nl-news: its middle layer left out, so that twelve "
-            "remain, and each doubled in width (benchmarks/widen.py). That gives a dense 768-wide network "
-            "that classifies nearly as nl-news does. Speed does not depend on the values; agreement does, and "
-            "on random weights it would mean nothing."
-        )
+        lines.append(BASE_NOTE)
     return lines
 
 

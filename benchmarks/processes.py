@@ -15,6 +15,10 @@ from benchmarks.peers import ROOT, python_of
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
+class WorkerEnded(Exception):
+    """A contender's process ended before it answered."""
+
+
 class Worker:
     """A contender, loaded and warm. Idle workers wait on a pipe and use no CPU."""
 
@@ -51,7 +55,7 @@ class Worker:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
-            raise RuntimeError(f"{self.contender.name} ended with exit status {self.process.wait()}")
+            raise WorkerEnded(f"ended with exit status {self.process.wait()}")
         answer: dict[str, Any] = json.loads(line)
         return answer
 
@@ -59,21 +63,19 @@ class Worker:
         """Largest resident memory in bytes so far, of the process and its children together."""
         kilobytes = 0
         for process in _family(self.process.pid):
-            for line in Path(f"/proc/{process}/status").read_text().splitlines():
-                if line.startswith("VmHWM"):  # a child that has ended has no memory, and no such line
+            for line in _read(f"/proc/{process}/status").splitlines():
+                if line.startswith("VmHWM"):
                     kilobytes += int(line.split()[1])
         return kilobytes * 1024
 
     def _cpu_of_others(self) -> float:
         """CPU seconds used by anything but this worker since the machine started, steal included."""
-        _, user, nice, system, _, _, irq, softirq, steal, *_ = (
-            Path("/proc/stat").read_text().splitlines()[0].split()
-        )
+        _, user, nice, system, _, _, irq, softirq, steal, *_ = _read("/proc/stat").splitlines()[0].split()
         everyone = sum(map(int, (user, nice, system, irq, softirq, steal)))
         own = 0
         for process in _family(self.process.pid):
-            fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-            own += int(fields[11]) + int(fields[12])
+            if fields := _read(f"/proc/{process}/stat").rpartition(")")[2].split():
+                own += int(fields[11]) + int(fields[12])
         return (everyone - own) / TICKS
 
     def close(self) -> None:
@@ -85,7 +87,15 @@ class Worker:
 def _family(process: int) -> list[int]:
     """A process and all that descend from it."""
     family = [process]
-    for task in Path(f"/proc/{process}/task").glob("*/children"):
-        for child in task.read_text().split():
+    for task in Path(f"/proc/{process}/task").glob("*"):
+        for child in _read(f"{task}/children").split():
             family += _family(int(child))
     return family
+
+
+def _read(file: str) -> str:
+    """What the kernel says; nothing of a process or thread that has ended meanwhile."""
+    try:
+        return Path(file).read_text(encoding="utf-8")
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
