@@ -28,7 +28,8 @@ def test_its_help_loads_nothing_heavy():
 
 def test_classifying_a_list_loads_no_extra(tiny_a):
     code = f"import rubriek; rubriek.load({str(tiny_a.folder)!r}).predict(['koning'])"
-    assert loaded_after(code) & {"pandas", "polars", "onnx", "openvino", "torch"} == set()
+    # pandas is not among them: pyarrow imports it by itself in `pyarrow.array`, where it is installed
+    assert loaded_after(code) & {"polars", "onnx", "openvino", "torch"} == set()
 
 
 def test_what_it_exports():

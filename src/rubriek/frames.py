@@ -166,11 +166,13 @@ def column(values: Sequence[object], first_row: int = 0) -> pa.Array:
       found:    int (7)
     """
     try:
-        return pa.array(values, pa.large_string(), from_pandas=True)
-    except (pa.ArrowException, TypeError, ValueError) as error:
-        for row, value in enumerate(values, start=first_row):
-            _check_text(row, value)
-        raise InputError("These values are not texts.", found=str(error)) from error
+        return pa.array(values, pa.large_string())
+    except (pa.ArrowException, TypeError, ValueError):
+        pass
+    for row, value in enumerate(values, start=first_row):
+        _check_text(row, value)
+    # To Arrow only None is null; NaN and its kin mean the same to those who hand them over.
+    return pa.array([None if _is_null(value) else value for value in values], pa.large_string())
 
 
 def _check_text(row: int, value: object) -> None:
@@ -192,7 +194,8 @@ def _check_text(row: int, value: object) -> None:
 
 
 def _is_null(value: object) -> bool:
-    return value is None or value != value or type(value).__name__ in {"NAType", "NaTType"}
+    # pandas.NA answers every comparison with itself, so its type is asked for first
+    return value is None or type(value).__name__ in {"NAType", "NaTType"} or value != value
 
 
 def _of_numpy(data: np.ndarray[Any, Any], text_column: str | Sequence[str] | None) -> Texts:
