@@ -32,10 +32,10 @@ NAMES = ("base", "nl-news")
 BASE_LAYERS = 12
 LAYER = re.compile(r"(bert\.encoder\.layer\.)(\d+)(\..*)")
 BASE_NOTE = (
-    "The weights of base are made from those of nl-news: its middle layer left out, so that twelve remain, "
-    "and each doubled in width (benchmarks/widen.py). That gives a dense 768-wide network that classifies "
-    "nearly as nl-news does. Speed does not depend on the values; agreement does, and on random weights it "
-    "would mean nothing."
+    "The weights of base are made from those of nl-news: its middle layer left out, so that twelve "
+    "remain, and each doubled in width (benchmarks/widen.py). That gives a dense 768-wide network that "
+    "classifies nearly as nl-news does. Speed does not depend on the values; agreement does, and on "
+    "random weights it would mean nothing."
 )
 SAMPLE_NAME = "benchmark texts, another draw"
 SAMPLE_SEED = 1
