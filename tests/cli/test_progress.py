@@ -20,6 +20,8 @@ class Terminal(io.StringIO):
 
 def shown(stream: io.StringIO, monkeypatch: pytest.MonkeyPatch, *, quiet: bool = False) -> str:
     monkeypatch.setattr(sys, "stderr", stream)
+    # Wide enough for the speeds of a run that takes no time at all
+    monkeypatch.setenv("COLUMNS", "140")
     monkeypatch.setattr(module, "tqdm", functools.partial(module.tqdm, mininterval=0, miniters=1))
     with progress(quiet=quiet) as bar:
         bar.started(1000, 400)
