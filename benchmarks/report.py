@@ -39,10 +39,8 @@ def _heading(run: Run) -> Iterator[str]:
     yield f"{machine['cores']} cores, {machine['memory_gib']} GiB, {machine['system']},"
     yield f"Python {machine['python']}, {versions}."
     yield ""
-    yield (
-        f"{run.documents} texts, {run.tokens:,} pieces in all, 256 at most; {run.passes} interleaved passes, "
-        "medians."
-    )
+    passes = "one pass" if run.passes == 1 else f"medians of {run.passes} interleaved passes"
+    yield f"{run.documents} texts, {run.tokens:,} pieces in all, 256 at most; {passes}."
 
 
 def _table(run: Run) -> Iterator[str]:
@@ -87,7 +85,7 @@ def _notes(run: Run) -> Iterator[str]:
         )
     yield from (f"* {note}" for note in run.notes)
     yield "* peak RSS is that of the process and its children (Spark's JVM, the TEI server)."
-    yield "* Start and warm-up are not in any figure. Medians are over the passes listed below."
+    yield "* Start and warm-up are not in any figure."
 
 
 def _passes(run: Run) -> Iterator[str]:
