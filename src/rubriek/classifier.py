@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -16,6 +17,7 @@ from rubriek import batching, frames, results
 from rubriek.errors import OptionError, TextTooLongError
 from rubriek.options import Options
 from rubriek.predictions import Prediction, Predictions
+from rubriek.prepared import Prepared
 from rubriek.scores import activate, pool
 from rubriek.statistics import Statistics
 from rubriek.tokens import HuggingFaceTokenizer, SpecialIds, Tokenizer, Tokens
@@ -23,9 +25,8 @@ from rubriek.tokens import HuggingFaceTokenizer, SpecialIds, Tokenizer, Tokens
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from rubriek.batching import Sequences
     from rubriek.engines import Engine, Precision
-    from rubriek.models.bundle import Bundle
+    from rubriek.models.bundle import Bundle, ProblemType
 
 
 def load(
@@ -301,7 +302,78 @@ class Classifier:
         with counted.timed("pack"):
             distinct, which = tokens.distinct()
             empty = np.diff(distinct.offsets) == 0
-        return self._answer_tokens(distinct, pa.array(which), empty, options_, counted)
+        return self._answer(self._cut(distinct, pa.array(which), empty, options_, counted), counted)
+
+    def prepare(
+        self, texts: pa.Array | pa.ChunkedArray, *, statistics: Statistics | None = None, **options: Any
+    ) -> Prepared:
+        """Tokenise and cut texts: the first half of the path, for who runs batches of many callers together.
+
+        Parameters
+        ----------
+        texts : pyarrow string array
+            The texts, null where there is none. All are taken at once: their number is the caller's to limit.
+        statistics : Statistics, optional
+            Times are added to it.
+        **options
+            See `Options`.
+
+        Returns
+        -------
+        Prepared
+            Sequences to run in any order and in any batches; `finish` takes it with their logits.
+
+        Raises
+        ------
+        TextTooLongError
+            If ``overflow="error"`` and a text is too long.
+        OptionError
+            If an option has a value that cannot be used.
+
+        Examples
+        --------
+        >>> import numpy, pyarrow, rubriek
+        >>> classifier = rubriek.load("nl-news")
+        >>> prepared = classifier.prepare(pyarrow.array(["Beurs sluit hoger", None, "Beurs sluit hoger"]))
+        >>> ids, mask = prepared.assemble(numpy.arange(len(prepared)))
+        >>> answers = classifier.finish(prepared, classifier.engine.run(ids, mask))
+        >>> len(prepared), answers["label"].to_pylist()
+        (1, ['Economie', None, 'Economie'])
+        """
+        settled = self._settled(options)
+        column = frames.strings(texts, "the column")
+        whole = pa.concat_arrays(column.chunks) if isinstance(column, pa.ChunkedArray) else column
+        return self._prepare(whole, settled, Statistics() if statistics is None else statistics)
+
+    def finish(
+        self,
+        prepared: Prepared,
+        logits: NDArray[np.float32],
+        *,
+        problem_type: ProblemType | None = None,
+        statistics: Statistics | None = None,
+    ) -> pa.Table:
+        """Turn logits into result columns: the second half of the path.
+
+        Parameters
+        ----------
+        prepared : Prepared
+            What `prepare` gave.
+        logits : ndarray of float32, shape (sequences, labels)
+            What the engine gave for its sequences, in their order.
+        problem_type : str, optional
+            How logits become scores; see `rubriek.scores.activate`. Default: the model's. ``"regression"``
+            leaves them as they are.
+        statistics : Statistics, optional
+            Counts and times are added to it.
+
+        Returns
+        -------
+        pyarrow.Table
+            As `classify` gives it.
+        """
+        bundle = self.bundle if problem_type is None else replace(self.bundle, problem_type=problem_type)
+        return self._finish(prepared, logits, bundle, Statistics() if statistics is None else statistics)
 
     def _settled(self, options: dict[str, Any]) -> Options:
         return self._checked(self.options.replaced(options)) if options else self.options
@@ -319,19 +391,24 @@ class Classifier:
     def _classify(
         self, texts: pa.Array | pa.ChunkedArray, options: Options, statistics: Statistics
     ) -> pa.Table:
-        parts = [self._answer(window, options, statistics) for window in _windows(texts)]
+        parts = [
+            self._answer(self._prepare(window, options, statistics), statistics) for window in _windows(texts)
+        ]
         return pa.concat_tables([results.schema(self.bundle, options).empty_table(), *parts])
 
-    def _answer(self, texts: pa.Array, options: Options, statistics: Statistics) -> pa.Table:
-        """Answer one window: each distinct text once, then every row with its text's answer."""
+    def _answer(self, prepared: Prepared, statistics: Statistics) -> pa.Table:
+        return self._finish(prepared, self._run(prepared, statistics), self.bundle, statistics)
+
+    def _prepare(self, texts: pa.Array, options: Options, statistics: Statistics) -> Prepared:
+        """Tokenise one window: each distinct text once."""
         with statistics.timed("tokenize"):
             encoded = texts.dictionary_encode()
             distinct: list[str] = encoded.dictionary.to_pylist()
             tokens = self.tokenizer.tokenize(distinct)
             empty = np.fromiter((not text.strip() for text in distinct), bool, len(distinct))
-        return self._answer_tokens(tokens, encoded.indices, empty, options, statistics, distinct)
+        return self._cut(tokens, encoded.indices, empty, options, statistics, distinct)
 
-    def _answer_tokens(
+    def _cut(
         self,
         tokens: Tokens,
         rows: pa.Array,
@@ -339,8 +416,8 @@ class Classifier:
         options: Options,
         statistics: Statistics,
         texts: Sequence[str] | None = None,
-    ) -> pa.Table:
-        """Answer rows that point at distinct texts by their pieces; the texts serve messages only."""
+    ) -> Prepared:
+        """Choose what the model reads of distinct texts; the texts serve messages only."""
         length = options.max_length or self.bundle.max_length
         with statistics.timed("pack"):
             counts = np.diff(tokens.offsets) + batching.SPECIAL_TOKENS
@@ -349,31 +426,35 @@ class Classifier:
             sequences = batching.cut(
                 tokens.offsets, max_length=length, overflow=options.overflow, stride=options.stride
             )
-        logits = self._run(tokens, sequences, options, statistics)
+        return Prepared(tokens, sequences, rows, counts, empty, length, options)
+
+    def _finish(
+        self, prepared: Prepared, logits: NDArray[np.float32], bundle: Bundle, statistics: Statistics
+    ) -> pa.Table:
+        """Give every row its text's answer."""
+        counts = prepared.counts
         with statistics.timed("results"):
-            window_scores = activate(logits, self.bundle.problem_type)
-            scores, windows = pool(window_scores, sequences.text, len(counts))
+            window_scores = activate(logits, bundle.problem_type)
+            scores, windows = pool(window_scores, prepared.sequences.text, len(counts))
             answers = results.table(
-                self.bundle,
-                options,
+                bundle,
+                prepared.options,
                 scores=scores,
                 tokens=counts,
-                truncated=(counts > length) & (windows == 1),
+                truncated=(counts > prepared.length) & (windows == 1),
                 windows=windows,
-                empty=empty,
+                empty=prepared.empty,
                 window_scores=window_scores,
             )
-            answered = answers.take(rows)
+            answered = answers.take(prepared.rows)
         self._count(answered, statistics, distinct=len(counts))
         return answered
 
-    def _run(
-        self, tokens: Tokens, sequences: Sequences, options: Options, statistics: Statistics
-    ) -> NDArray[np.float32]:
+    def _run(self, prepared: Prepared, statistics: Statistics) -> NDArray[np.float32]:
         """Send every sequence through the engine, in batches, and bring the logits back into order."""
-        logits = np.zeros((len(sequences.text), len(self.labels)), dtype=np.float32)
-        budget = options.token_budget or self.engine.token_budget
-        lengths = sequences.lengths
+        logits = np.zeros((len(prepared), len(self.labels)), dtype=np.float32)
+        budget = prepared.options.token_budget or self.engine.token_budget
+        lengths = prepared.sequences.lengths
         plan = batching.plan(lengths, token_budget=budget, parallel=self.engine.parallel)
         running: deque[tuple[NDArray[np.intp], Future[NDArray[np.float32]]]] = deque()
 
@@ -392,7 +473,7 @@ class Classifier:
             try:
                 for batch in plan:
                     with statistics.timed("pack"):
-                        ids, mask = batching.assemble(tokens, sequences, batch)
+                        ids, mask = prepared.assemble(batch)
                         running.append((batch, pool.submit(self.engine.run, ids, mask)))
                     if len(running) > self.engine.parallel:
                         collect()

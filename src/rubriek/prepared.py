@@ -1,0 +1,57 @@
+"""Texts between the two halves of the path: tokenised and cut, not yet run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rubriek import batching
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from rubriek.batching import Sequences
+    from rubriek.options import Options
+    from rubriek.tokens import Tokens
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """Distinct texts, what the model is to read of them, and the rows that want their answers.
+
+    Its length is the number of its sequences.
+
+    Attributes
+    ----------
+    tokens : Tokens
+        The pieces of the distinct texts.
+    sequences : Sequences
+        Slices of them, for the engine.
+    rows : pyarrow integer array
+        Which distinct text each row has; null where it has none.
+    counts : ndarray of int64, shape (distinct texts,)
+        Pieces of each whole text, special tokens included.
+    empty : ndarray of bool, shape (distinct texts,)
+        Whether a text holds nothing but white space.
+    length : int
+        Most pieces that are read at once, special tokens included.
+    options : Options
+        How the texts are read and answered.
+    """
+
+    tokens: Tokens
+    sequences: Sequences
+    rows: pa.Array
+    counts: NDArray[np.int64]
+    empty: NDArray[np.bool_]
+    length: int
+    options: Options
+
+    def __len__(self) -> int:
+        return len(self.sequences.text)
+
+    def assemble(self, batch: NDArray[np.intp]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Make the arrays of a batch of its sequences; see `rubriek.batching.assemble`."""
+        return batching.assemble(self.tokens, self.sequences, batch)
