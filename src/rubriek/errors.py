@@ -113,6 +113,22 @@ class AgreementError(ModelError):
     """A lower precision does not agree with fp32 as often as asked for."""
 
 
+class DownloadError(ModelError):
+    """A model or a catalogue cannot be fetched: the network, the server or what it sent."""
+
+
+class OfflineError(DownloadError):
+    """The network would be needed and ``RUBRIEK_OFFLINE`` forbids it."""
+
+
+class CatalogueError(DownloadError):
+    """What should be the catalogue of a hub is none."""
+
+
+class CacheError(ModelError):
+    """The cache cannot be read or written: it is full, read-only or damaged."""
+
+
 class EngineError(RubriekError):
     """An engine cannot run the model, or not in the precision asked for."""
 

@@ -25,9 +25,9 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from rubriek import settings
 from rubriek.errors import ModelError, ModelNotFoundError
+from rubriek.hub.catalogue import Resource, choose, read_catalogue
 from rubriek.models import checks
 from rubriek.models.bundle import NAME, RECORD, Bundle
-from rubriek.sparknlp.catalogue import Resource, choose, read_catalogue
 
 if TYPE_CHECKING:
     from rubriek.sparknlp.bert_for_sequence_classification import BertForSequenceClassification
