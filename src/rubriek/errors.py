@@ -125,6 +125,10 @@ class CatalogueError(DownloadError):
     """What should be the catalogue of a hub is none."""
 
 
+class CardError(ModelError):
+    """A model card is not one, or breaks a limit."""
+
+
 class CacheError(ModelError):
     """The cache cannot be read or written: it is full, read-only or damaged."""
 
