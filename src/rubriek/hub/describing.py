@@ -65,7 +65,7 @@ import rubriek
 rubriek.load("{name}").predict("{text}")"""
 
 BOTH = (
-    "The same code runs in Spark NLP and in rubriek, which needs no Spark for it: import from `rubriek.sparknlp` "
+    "The same code runs in Spark NLP and in rubriek. There it needs no Spark: import from `rubriek.sparknlp` "
     "and hand over any frame. Both have to know the hub; rubriek does by `RUBRIEK_HUB`."
 )
 
