@@ -129,6 +129,10 @@ class CardError(ModelError):
     """A model card is not one, or breaks a limit."""
 
 
+class PublishingError(ModelError):
+    """A hub cannot be written."""
+
+
 class CacheError(ModelError):
     """The cache cannot be read or written: it is full, read-only or damaged."""
 
