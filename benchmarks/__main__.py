@@ -15,15 +15,13 @@ from benchmarks import models
 from benchmarks.contenders import CONTENDERS, Contender
 from benchmarks.gemm_peak import fp32_gemm_peak
 from benchmarks.machine import describe
-from benchmarks.processes import Worker, WorkerEnded
+from benchmarks.processes import Worker, WorkerEnded, last_words
 from benchmarks.report import markdown
 from benchmarks.results import Measured, Run, padding_in_arrival_order
-from benchmarks.texts import MAX_LENGTH, mixed_texts
+from benchmarks.texts import LONGEST_HEADLINE, MAX_LENGTH, mixed_texts
 
 HEADLINES = 40
 """Asked one by one, each pass, for the latency."""
-LONGEST_HEADLINE = 150
-"""Characters; articles are far longer."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -80,11 +78,11 @@ def _measure_all(
     """Start all, then let each do one pass in turn, so that a slow minute of the machine hits all alike."""
     running: list[tuple[Worker, Measured]] = []
     for contender in contenders:
-        _tell(f"{run.model}: starting {contender.name}")
+        tell(f"{run.model}: starting {contender.name}")
         try:
             worker = Worker(contender, getattr(forms, contender.model), texts, MAX_LENGTH, log)
         except WorkerEnded as error:
-            run.failed[contender.name] = f"{error}; {_cause(log)}"
+            run.failed[contender.name] = f"{error}; {last_words(log)}"
             continue
         measured = Measured.of(contender, forms.weights(contender.model), worker.about["about"])
         if size := contender.options.get("batch_size"):
@@ -97,25 +95,18 @@ def _measure_all(
                 measured.add_pass(worker.ask("pass"))
                 measured.latencies += worker.ask("latency")["seconds"]
             except WorkerEnded as error:
-                run.failed[measured.name] = f"{error} in pass {number}; {_cause(log)}"
+                run.failed[measured.name] = f"{error} in pass {number}; {last_words(log)}"
                 running.remove((worker, measured))
                 continue
             measured.peak_memory = worker.peak_memory()
             rate = run.documents / measured.seconds[-1]
-            _tell(f"{run.model}: pass {number} of {run.passes}, {measured.name}: {rate:.1f} documents/s")
+            tell(f"{run.model}: pass {number} of {run.passes}, {measured.name}: {rate:.1f} documents/s")
     for worker, _ in running:
         worker.close()
     run.measured = [measured for _, measured in running]
 
 
-def _cause(log: TextIO) -> str:
-    """The last line at the margin of what the process printed: of a traceback, the error itself."""
-    log.seek(0)
-    lines = [line for line in log.read().splitlines() if line.strip() and not line[0].isspace()]
-    return lines[-1] if lines else "nothing on stderr"
-
-
-def _tell(line: str) -> None:
+def tell(line: str) -> None:
     import sys
 
     print(line, file=sys.stderr, flush=True)

@@ -11,7 +11,7 @@ from typing import Any
 from rubriek.settings import usable_cores
 
 FEATURES = ("avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16")
-PACKAGES = ("rubriek", "onnxruntime", "openvino", "tokenizers", "numpy", "pyarrow")
+PACKAGES = ("rubriek", "onnxruntime", "openvino", "tokenizers", "numpy", "pyarrow", "pyspark")
 
 
 def describe() -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import socket
 import sys
 from pathlib import Path
 
@@ -33,17 +34,42 @@ def tei_binary() -> Path:
     return shared_peers() / "tei" / "text-embeddings-router"
 
 
+def tei_command(model: Path, port: int) -> list[str]:
+    """The command line that serves a folder with text-embeddings-inference on a port of 127.0.0.1."""
+    command = [str(tei_binary()), "--model-id", str(model.resolve()), "--hostname", "127.0.0.1"]
+    return [*command, "--port", str(port), "--auto-truncate", "--max-client-batch-size", "32"]
+
+
+def tei_environment() -> dict[str, str]:
+    """What its ONNX Runtime backend needs to find: the library that the onnxruntime package brings."""
+    import onnxruntime
+
+    library = next(Path(onnxruntime.__file__).parent.glob("capi/libonnxruntime.so.*"))
+    return {"ORT_DYLIB_PATH": str(library)}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 def install_line(need: str) -> str | None:
     """None when ``need`` is there, else the line that installs it.
 
     Parameters
     ----------
-    need : {"sparknlp", "transformers", "java", "tei", "openvino"}
+    need : {"sparknlp", "serving", "transformers", "transformers on spark", "java", "tei", "openvino"}
         An environment under benchmarks/.peers, a program, or a package of rubriek's own environment.
     """
     there, line = {
         "sparknlp": (python_of("sparknlp").exists(), INSTALL_PEERS),
         "transformers": (python_of("transformers").exists(), INSTALL_PEERS),
+        "serving": (python_of("serving").exists(), INSTALL_PEERS),
+        "transformers on spark": (
+            any((ENVIRONMENTS / "transformers").glob("lib/python3*/site-packages/pyspark")),
+            INSTALL_PEERS,
+        ),
         "java": (shutil.which("java") is not None, "apt-get install openjdk-17-jre-headless"),
         "tei": (
             tei_binary().exists(),

@@ -40,11 +40,11 @@ class Worker:
         )
         self.about = self._answer()
 
-    def ask(self, what: str) -> dict[str, Any]:
+    def ask(self, what: str, **more: str) -> dict[str, Any]:
         """Ask for a pass or for latencies; the answer tells the share of the CPU that others used, too."""
         assert self.process.stdin is not None
         others, started = self._cpu_of_others(), time.perf_counter()
-        self.process.stdin.write(json.dumps({"do": what}) + "\n")
+        self.process.stdin.write(json.dumps({"do": what, **more}) + "\n")
         self.process.stdin.flush()
         answer = self._answer()
         seconds = (time.perf_counter() - started) * len(os.sched_getaffinity(0))
@@ -61,22 +61,11 @@ class Worker:
 
     def peak_memory(self) -> int:
         """Largest resident memory in bytes so far, of the process and its children together."""
-        kilobytes = 0
-        for process in _family(self.process.pid):
-            for line in _read(f"/proc/{process}/status").splitlines():
-                if line.startswith("VmHWM"):
-                    kilobytes += int(line.split()[1])
-        return kilobytes * 1024
+        return memory(self.process.pid, "VmHWM")
 
     def _cpu_of_others(self) -> float:
         """CPU seconds used by anything but this worker since the machine started, steal included."""
-        _, user, nice, system, _, _, irq, softirq, steal, *_ = _read("/proc/stat").splitlines()[0].split()
-        everyone = sum(map(int, (user, nice, system, irq, softirq, steal)))
-        own = 0
-        for process in _family(self.process.pid):
-            if fields := _read(f"/proc/{process}/stat").rpartition(")")[2].split():
-                own += int(fields[11]) + int(fields[12])
-        return (everyone - own) / TICKS
+        return cpu_seconds_of_all() - cpu_seconds(self.process.pid)
 
     def close(self) -> None:
         assert self.process.stdin is not None
@@ -84,16 +73,48 @@ class Worker:
         self.process.wait()
 
 
-def _family(process: int) -> list[int]:
+def family(process: int) -> list[int]:
     """A process and all that descend from it."""
-    family = [process]
+    found = [process]
     for task in Path(f"/proc/{process}/task").glob("*"):
-        for child in _read(f"{task}/children").split():
-            family += _family(int(child))
-    return family
+        for child in read(f"{task}/children").split():
+            found += family(int(child))
+    return found
 
 
-def _read(file: str) -> str:
+def cpu_seconds(process: int) -> float:
+    """CPU seconds used so far by a process and all that descend from it."""
+    ticks = 0
+    for one in family(process):
+        if fields := read(f"/proc/{one}/stat").rpartition(")")[2].split():
+            ticks += int(fields[11]) + int(fields[12])
+    return ticks / TICKS
+
+
+def cpu_seconds_of_all() -> float:
+    """CPU seconds used by anything since the machine started, steal included."""
+    _, user, nice, system, _, _, irq, softirq, steal, *_ = read("/proc/stat").splitlines()[0].split()
+    return sum(map(int, (user, nice, system, irq, softirq, steal))) / TICKS
+
+
+def memory(process: int, what: str) -> int:
+    """Bytes of a process and all that descend from it: VmRSS is what they hold now, VmHWM was the most."""
+    kilobytes = 0
+    for one in family(process):
+        for line in read(f"/proc/{one}/status").splitlines():
+            if line.startswith(what):
+                kilobytes += int(line.split()[1])
+    return kilobytes * 1024
+
+
+def last_words(log: TextIO) -> str:
+    """The last line at the margin of what a process printed: of a traceback, the error itself."""
+    log.seek(0)
+    lines = [line for line in log.read().splitlines() if line.strip() and not line[0].isspace()]
+    return lines[-1] if lines else "nothing on stderr"
+
+
+def read(file: str) -> str:
     """What the kernel says; nothing of a process or thread that has ended meanwhile."""
     try:
         return Path(file).read_text(encoding="utf-8")

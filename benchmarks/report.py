@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from benchmarks.results import Measured, Run
-from benchmarks.targets import targets
+from benchmarks.targets import Target, targets
 
 COLUMNS = (
     "contender",
@@ -25,33 +26,48 @@ DISTURBED = 0.05
 def markdown(run: Run) -> str:
     """The whole report: machine, table, notes, targets."""
     return "\n".join(
-        [*_heading(run), "", *_table(run), "", *_notes(run), "", *_targets(run), "", *_passes(run), ""]
+        [
+            *_heading(run),
+            "",
+            *_table(run),
+            "",
+            *_notes(run),
+            "",
+            *target_lines(targets(run)),
+            "",
+            *pass_lines(run.measured),
+            "",
+        ]
     )
 
 
 def _heading(run: Run) -> Iterator[str]:
-    machine = run.machine
-    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     size = run.size
     yield f"# {run.model}: {size.layers} layers, {size.hidden} wide, {size.labels} labels"
     yield ""
-    yield f"{machine['date']}. {machine['cpu']} ({', '.join(machine['features'])}),"
-    yield f"{machine['cores']} cores, {machine['memory_gib']} GiB, {machine['system']},"
-    yield f"Python {machine['python']}, {versions}."
+    yield from machine_lines(run.machine)
     yield ""
     passes = "one pass" if run.passes == 1 else f"medians of {run.passes} interleaved passes"
     yield f"{run.documents} texts, {run.tokens:,} pieces in all, 256 at most; {passes}."
 
 
+def machine_lines(machine: Mapping[str, Any]) -> Iterator[str]:
+    """Date, machine and versions, as a paragraph."""
+    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+    yield f"{machine['date']}. {machine['cpu']} ({', '.join(machine['features'])}),"
+    yield f"{machine['cores']} cores, {machine['memory_gib']} GiB, {machine['system']},"
+    yield f"Python {machine['python']}, {versions}."
+
+
 def _table(run: Run) -> Iterator[str]:
-    yield _row(COLUMNS)
-    yield _row(["---"] + ["---:"] * (len(COLUMNS) - 1))
+    yield row(COLUMNS)
+    yield row(["---"] + ["---:"] * (len(COLUMNS) - 1))
     for one in run.measured:
-        yield _row(_cells(run, one))
+        yield row(_cells(run, one))
     for name, line in run.missing.items():
-        yield _row([name, f"not measured; install it: `{line}`"] + [""] * (len(COLUMNS) - 2))
+        yield row([name, f"not measured; install it: `{line}`"] + [""] * (len(COLUMNS) - 2))
     for name, cause in run.failed.items():
-        yield _row([name, f"failed: {cause}"] + [""] * (len(COLUMNS) - 2))
+        yield row([name, f"failed: {cause}"] + [""] * (len(COLUMNS) - 2))
 
 
 def _cells(run: Run, one: Measured) -> list[str]:
@@ -60,13 +76,13 @@ def _cells(run: Run, one: Measured) -> list[str]:
         one.name,
         f"{run.documents / one.wall:.1f}",
         f"{run.tokens / one.wall:,.0f}",
-        _percent(one.padding),
+        percent(one.padding),
         f"{gflops:.0f}",
-        _percent(gflops / run.peak),
-        _percent(run.agreement(one)),
+        percent(gflops / run.peak),
+        percent(run.agreement(one)),
         f"{one.peak_memory / 1e6:,.0f}",
         f"{one.latency(0.5) * 1e3:.1f} / {one.latency(0.95) * 1e3:.1f}",
-        _percent(one.outside_engine),
+        percent(one.outside_engine),
     ]
 
 
@@ -88,35 +104,36 @@ def _notes(run: Run) -> Iterator[str]:
     yield "* Start and warm-up are not in any figure."
 
 
-def _passes(run: Run) -> Iterator[str]:
+def pass_lines(measured: Sequence[Measured]) -> Iterator[str]:
     """What stands behind the medians, and whether anything disturbed it."""
     yield "## Passes"
     yield ""
-    yield _row(
+    yield row(
         ["contender", "seconds of each pass", "CPU used by anything else, at most", "versions and settings"]
     )
-    yield _row(["---"] * 4)
-    for one in run.measured:
+    yield row(["---"] * 4)
+    for one in measured:
         seconds = ", ".join(f"{seconds:.2f}" for seconds in one.seconds)
         others = max(one.others)
         disturbed = f"**{others:.1%}**" if others > DISTURBED else f"{others:.1%}"
         about = ", ".join(f"{key} {value}" for key, value in one.about.items())
-        yield _row([one.name, seconds, disturbed, about])
+        yield row([one.name, seconds, disturbed, about])
 
 
-def _targets(run: Run) -> Iterator[str]:
+def target_lines(found: Sequence[Target]) -> Iterator[str]:
+    """The list of targets: promise, figure, met or missed."""
     yield "## Targets"
     yield ""
-    yield _row(["target", "measured", "met"])
-    yield _row(["---", "---", "---"])
+    yield row(["target", "measured", "met"])
+    yield row(["---", "---", "---"])
     words = {True: "yes", False: "**no**", None: "not measured"}
-    for target in targets(run):
-        yield _row([target.promise, target.measured, words[target.met]])
+    for target in found:
+        yield row([target.promise, target.measured, words[target.met]])
 
 
-def _row(cells: Sequence[str]) -> str:
+def row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _percent(share: float | None) -> str:
+def percent(share: float | None) -> str:
     return "–" if share is None else f"{share:.1%}"

@@ -26,6 +26,9 @@ class Measured:
     labels: list[str] = field(default_factory=list)
     padding: float | None = None
     peak_memory: int = 0
+    worker_pss: list[int] = field(default_factory=list)
+    """On Spark: bytes of each Python worker, memory that processes share divided among them."""
+    start_seconds: dict[str, float] = field(default_factory=dict)
 
     @classmethod
     def of(cls, contender: Contender, weights: int, about: dict[str, Any]) -> Measured:

@@ -18,6 +18,8 @@ DATA = tuple(
 MAX_LENGTH = 256
 """Pieces at most, special tokens included; every contender cuts there."""
 ARTICLES, HEADLINES = 60, 400
+LONGEST_HEADLINE = 150
+"""Characters; articles are far longer."""
 WORDS_PER_ARTICLE = 220
 PIECES = 22_195
 """In all, with the tokenizer of nl-news, special tokens included."""
@@ -26,7 +28,7 @@ PIECES = 22_195
 def mixed_texts(articles: int = ARTICLES, headlines: int = HEADLINES, seed: int = 20231031) -> list[str]:
     """Articles and headlines in random order; the same texts for the same arguments, no text twice."""
     rng = random.Random(seed)
-    items = [json.loads(line) for path in DATA for line in path.read_text(encoding="utf-8").splitlines()]
+    items = _items()
     rng.shuffle(items)
     titles = [item["title"] for item in items[:headlines]]
     rest: dict[str, list[str]] = {}
@@ -35,6 +37,27 @@ def mixed_texts(articles: int = ARTICLES, headlines: int = HEADLINES, seed: int 
     texts = titles + [_article(rest[rng.choice(sorted(rest))]) for _ in range(articles)]
     rng.shuffle(texts)
     return texts
+
+
+def many_headlines(count: int, seed: int = 20231031) -> list[str]:
+    """Distinct headlines, more than there are items: titles, then halves of two titles put together.
+
+    The halves make nonsense of the lengths that titles have, which is what speed depends on. A title repeated
+    would not do: rubriek answers equal texts once.
+    """
+    rng = random.Random(seed)
+    titles = sorted({item["title"] for item in _items()})
+    found = dict.fromkeys(rng.sample(titles, min(count, len(titles))))
+    while len(found) < count:
+        first, second = rng.choice(titles).split(), rng.choice(titles).split()
+        found[" ".join(first[: len(first) // 2] + second[len(second) // 2 :])] = None
+    texts = list(found)
+    rng.shuffle(texts)
+    return texts
+
+
+def _items() -> list[dict[str, str]]:
+    return [json.loads(line) for path in DATA for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def _article(items: list[str]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyspark
@@ -25,7 +25,7 @@ PARTITIONS = 16
 """More than cores, so that one long partition does not leave a core idle at the end."""
 
 
-def session() -> SparkSession:
+def session(settings: Mapping[str, str]) -> SparkSession:
     builder = (
         SparkSession.builder.master("local[2]")
         .config("spark.driver.memory", "6g")
@@ -42,12 +42,14 @@ def session() -> SparkSession:
         )
     else:
         builder = builder.config("spark.jars.packages", SPARKNLP_PACKAGE)
+    for name, value in settings.items():
+        builder = builder.config(name, value)
     return builder.getOrCreate()
 
 
 class SparkNlp:
-    def __init__(self, given: argparse.Namespace) -> None:
-        self.spark = session()
+    def __init__(self, given: argparse.Namespace, settings: Mapping[str, str] | None = None) -> None:
+        self.spark = session(settings or {})
         self.spark.sparkContext.setLogLevel("ERROR")
         stages = [
             DocumentAssembler().setInputCol("text").setOutputCol("document"),

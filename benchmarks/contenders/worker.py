@@ -60,14 +60,14 @@ def serve(kind: type[Any], *, warm_up: int = WARM_UP) -> None:
     started = time.perf_counter()
     contender: Contender = kind(given)
     contender.classify(data["texts"][:warm_up])
-    _say(answers, about=contender.about, start_seconds=time.perf_counter() - started)
+    say(answers, about=contender.about, start_seconds=time.perf_counter() - started)
     for line in sys.stdin:
         if json.loads(line)["do"] == "pass":
             started = time.perf_counter()
             labels, known = contender.classify(data["texts"])
-            _say(answers, seconds=time.perf_counter() - started, labels=labels, **known)
+            say(answers, seconds=time.perf_counter() - started, labels=labels, **known)
         else:
-            _say(answers, seconds=[_seconds(contender, text) for text in data["headlines"]])
+            say(answers, seconds=[_seconds(contender, text) for text in data["headlines"]])
 
 
 def _seconds(contender: Contender, text: str) -> float:
@@ -76,6 +76,6 @@ def _seconds(contender: Contender, text: str) -> float:
     return time.perf_counter() - started
 
 
-def _say(answers: TextIO, **answer: object) -> None:
+def say(answers: TextIO, **answer: object) -> None:
     answers.write(json.dumps(answer) + "\n")
     answers.flush()

@@ -1,0 +1,62 @@
+"""Who is compared on Spark, and on which model."""
+
+from __future__ import annotations
+
+from benchmarks.contenders import Contender
+
+MASTER = "local[2]"
+FP32, INT8 = "rubriek.spark fp32", "rubriek.spark int8"
+PREDICT_BATCH = "predict_batch_udf, ONNX Runtime fp32, batch {}"
+RECIPE = "transformers in a pandas UDF, fp32, batch {}"
+SPARK_NLP = "Spark NLP"
+LOCAL, ON_SPARK, ON_ONE_CORE = "Classifier, without Spark", "rubriek.spark", "rubriek.spark, local[1]"
+PREDICT_BATCH_SIZES, RECIPE_SIZES = (1, 8), (8, 32)
+SPARK_NLP_THREADS = 1
+"""Intra-op threads of Spark NLP's one session, which its tasks share: the quickest on two cores, measured."""
+
+BESIDE_PEERS = (
+    Contender(
+        SPARK_NLP,
+        "spark.spark_nlp_on_rows",
+        "onnx",
+        "sparknlp",
+        {"threads": str(SPARK_NLP_THREADS)},
+        ("java", "sparknlp", "transformers"),
+    ),
+    *(
+        Contender(
+            RECIPE.format(size),
+            "spark.transformers_in_pandas_udf",
+            "huggingface",
+            "transformers",
+            {"master": MASTER, "batch_size": str(size)},
+            ("java", "transformers", "transformers on spark"),
+        )
+        for size in RECIPE_SIZES
+    ),
+    *(
+        Contender(
+            PREDICT_BATCH.format(size),
+            "spark.predict_batch",
+            "onnx",
+            options={"master": MASTER, "batch_size": str(size)},
+            needs=("java", "transformers"),
+        )
+        for size in PREDICT_BATCH_SIZES
+    ),
+    Contender(FP32, "spark.rubriek_on_spark", "fp32", options={"master": MASTER}, needs=("java",)),
+    Contender(INT8, "spark.rubriek_on_spark", "int8", options={"master": MASTER}, needs=("java",)),
+)
+"""On the model of BERT-base size, over mixed texts."""
+
+BESIDE_ITSELF = (
+    Contender(LOCAL, "spark.rubriek_local", "int8"),
+    Contender(ON_SPARK, "spark.rubriek_on_spark", "int8", options={"master": MASTER}, needs=("java",)),
+)
+"""On nl-news, over headlines: what Spark adds."""
+
+SCALE = (
+    Contender(ON_ONE_CORE, "spark.rubriek_on_spark", "int8", options={"master": "local[1]"}, needs=("java",)),
+    Contender(ON_SPARK, "spark.rubriek_on_spark", "int8", options={"master": MASTER}, needs=("java",)),
+)
+"""On nl-news, over headlines: what the model of scale is fitted to."""
