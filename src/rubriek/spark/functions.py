@@ -1,0 +1,89 @@
+"""`register`: the classifier as a function of SQL, for everyone on the same session."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from rubriek import frames
+from rubriek.classifier import Classifier
+from rubriek.errors import need
+from rubriek.spark.classification import Answer, as_classifier, spark_type
+from rubriek.spark.distribution import send
+from rubriek.spark.windows import windows
+from rubriek.statistics import Statistics
+
+if TYPE_CHECKING:
+    from rubriek.engines import Precision
+
+
+def register(
+    session: Any,
+    name: str,
+    model: str | Path | Classifier = "nl-news",
+    *,
+    distribute: bool = True,
+    engine: str | None = None,
+    precision: Precision | None = None,
+    **options: Any,
+) -> Any:
+    """Make a function of SQL that classifies texts: ``SELECT rubriek_classify(body).label FROM articles``.
+
+    Parameters
+    ----------
+    session : pyspark.sql.SparkSession
+        Classic or Connect. All that share it can call the function, in Python, SQL, Scala or Java.
+    name : str
+        What the function is called.
+    model : str, Path or Classifier, default "nl-news"
+        As for `rubriek.load`.
+    distribute, engine, precision, **options
+        As for `rubriek.spark.classify`.
+
+    Returns
+    -------
+    Spark user-defined function
+        To be called with a column: ``frame.withColumn("prediction", function("body"))``. It gives the struct
+        that `classify` gives. Before PySpark 4.1, a null text gives a struct of nulls instead of null.
+
+    Raises
+    ------
+    ModelError, OptionError, EngineError
+        As for `rubriek.spark.classify`.
+    MissingExtraError
+        If pyspark is not installed.
+    """
+    functions = need("pyspark.sql.functions", extra="spark", purpose="A function of Spark SQL")
+    classifier = as_classifier(model, engine, precision, options)
+    answer = Answer(send(session, classifier.bundle, distribute=distribute), classifier)
+
+    def answers(texts: Iterator[pa.Array]) -> Iterator[pa.Array]:
+        batches = (pa.record_batch([column], ["text"]) for column in texts)
+        for window in windows(batches):
+            yield answer(frames.strings(window["text"], "the argument"), Statistics())
+
+    if hasattr(functions, "arrow_udf"):
+        function = functions.arrow_udf(answers, spark_type(answer.type))
+    else:
+        function = _of_pandas(functions, answers, spark_type(answer.type))
+    session.udf.register(name, function)
+    return function
+
+
+def _of_pandas(functions: Any, answers: Any, kind: Any) -> Any:
+    """Make the same function for PySpark before 4.1, which hands over pandas objects."""
+    pandas = need("pandas", extra="spark", purpose="A function of Spark SQL")
+
+    def converted(series: Any) -> Any:
+        for column in answers(pa.array(values, pa.large_string(), from_pandas=True) for values in series):
+            yield frames.to_pandas(pa.table(column.flatten(), schema=pa.schema(list(column.type))))
+
+    # Spark reads the kind of function from its annotations.
+    converted.__annotations__ = {
+        "series": Iterator[pandas.Series],
+        "return": Iterator[pandas.DataFrame],
+    }
+    return functions.pandas_udf(converted, kind)

@@ -1,0 +1,98 @@
+"""Rows in Spark's Arrow batches, gathered into the windows that the path works in; their order stays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from rubriek import frames
+
+BYTES_AT_ONCE = 64 * 2**20
+"""All columns of a window together: whatever stands beside the texts waits in memory with them."""
+
+
+def windows(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """Gather batches of any size into windows of many rows and bounded memory.
+
+    A window has as many rows as one of the local path, so that equal rows in equal order are packed into
+    equal batches there and here; it closes earlier where its columns hold `BYTES_AT_ONCE`.
+
+    Parameters
+    ----------
+    batches : iterator of pyarrow.RecordBatch
+        Read no further ahead than the window at hand.
+
+    Yields
+    ------
+    pyarrow.Table
+        Never empty; nothing is copied.
+
+    Examples
+    --------
+    >>> batch = pa.record_batch({"text": ["a", "b"]})
+    >>> [len(window) for window in windows(iter([batch] * 10_000))]
+    [16384, 3616]
+    """
+    held: list[pa.RecordBatch] = []
+    rows = size = 0
+    for batch in batches:
+        at = 0
+        while at < batch.num_rows:
+            part = batch.slice(at, frames.ROWS_AT_ONCE - rows)
+            held.append(part)
+            at, rows, size = at + part.num_rows, rows + part.num_rows, size + part.nbytes
+            if rows == frames.ROWS_AT_ONCE or size >= BYTES_AT_ONCE:
+                yield pa.Table.from_batches(held)
+                held, rows, size = [], 0, 0
+    if held:
+        yield pa.Table.from_batches(held)
+
+
+def map_windows(
+    data: Any, function: Callable[[pa.Table], pa.Table], fields: Sequence[Any], profile: Any = None
+) -> Any:
+    """Run a function over the windows of every partition, in Spark's Python workers.
+
+    Parameters
+    ----------
+    data : pyspark.sql.DataFrame
+        The rows.
+    function : callable
+        Takes a window as an Arrow table, and gives one with the columns of ``fields``. It travels to the
+        workers.
+    fields : sequence of pyspark.sql.types.StructField
+        The columns that come out: names, types, metadata.
+    profile : pyspark.resource.ResourceProfile, optional
+        What the tasks need.
+
+    Returns
+    -------
+    pyspark.sql.DataFrame
+    """
+    from pyspark.sql import functions, types
+
+    names = data.columns
+    # Spark finds columns by name here, and trips over dots and over names that stand twice. Numbers are safe.
+    numbers = [str(number) for number in range(len(fields))]
+
+    def on_worker(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for window in windows(batches):
+            yield from function(window.rename_columns(names)).rename_columns(numbers).to_batches()
+
+    numbered = data.toDF(*(str(number) for number in range(len(names))))
+    schema = types.StructType(
+        [
+            types.StructField(number, field.dataType, field.nullable)
+            for number, field in zip(numbers, fields, strict=True)
+        ]
+    )
+    given = {} if profile is None else {"profile": profile}
+    mapped = numbered.mapInArrow(on_worker, schema, **given)
+    return mapped.select(
+        [
+            functions.col(number).alias(field.name, metadata=field.metadata)
+            for number, field in zip(numbers, fields, strict=True)
+        ]
+    )
