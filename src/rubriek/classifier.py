@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rubriek.engines import Engine, Precision
+    from rubriek.explaining import Explanation
     from rubriek.models.bundle import Bundle, ProblemType
 
 
@@ -374,6 +375,79 @@ class Classifier:
         """
         bundle = self.bundle if problem_type is None else replace(self.bundle, problem_type=problem_type)
         return self._finish(prepared, logits, bundle, Statistics() if statistics is None else statistics)
+
+    def explain(
+        self, text: str, *, label: str | None = None, spans: int = 128, **options: Any
+    ) -> Explanation:
+        """Find the words that an answer rests on: each is left out in turn, and the model asked again.
+
+        Parameters
+        ----------
+        text : str
+            The text.
+        label : str, optional
+            The label to explain. Default: the best one.
+        spans : int, default 128
+            Most parts of the text to leave out, one at a time. Where there are more words, neighbours share
+            one; there are fewer parts still where more than a million pieces would be read altogether.
+        **options
+            See `Options`.
+
+        Returns
+        -------
+        Explanation
+
+        Raises
+        ------
+        InputError
+            If ``text`` is no string.
+        OptionError
+            If the model has no such label, or an option has a value that cannot be used.
+        TextTooLongError
+            If ``overflow="error"`` and the text is too long.
+
+        Examples
+        --------
+        >>> import rubriek
+        >>> classifier = rubriek.load("nl-news")
+        >>> explanation = classifier.explain("De koning opent vrijdag een museum in Assen")
+        >>> max(explanation.spans, key=lambda span: span.weight).text
+        'koning'
+        """
+        from rubriek.explaining import occlude
+
+        occlusion = occlude(self, text, self._settled(options), label=label, spans=spans)
+        return occlusion.explained(self.classify(frames.column(occlusion.variants), **options).to_pylist())
+
+    def transform(
+        self, data: Any, text_column: str | Sequence[str], *, output: str = "prediction", **options: Any
+    ) -> Any:
+        """Classify the texts of a Spark DataFrame with this classifier: `rubriek.spark.classify`.
+
+        Parameters
+        ----------
+        data : pyspark.sql.DataFrame
+            Of classic Spark or Spark Connect, a batch or a stream.
+        text_column : str or sequence of str
+            Where the texts are; several columns are joined with a line break.
+        output : str, default "prediction"
+            The column to add.
+        **options
+            What else `rubriek.spark.classify` takes, and `Options`.
+
+        Returns
+        -------
+        pyspark.sql.DataFrame
+            Lazily evaluated, with the column ``output``.
+
+        Raises
+        ------
+        MissingExtraError
+            If pyspark is not installed; and what `rubriek.spark.classify` raises.
+        """
+        from rubriek.spark import classify
+
+        return classify(data, text_column, model=self, output=output, **options)
 
     def _settled(self, options: dict[str, Any]) -> Options:
         return self._checked(self.options.replaced(options)) if options else self.options

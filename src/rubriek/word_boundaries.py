@@ -1,0 +1,70 @@
+"""Where words begin and end, by Unicode's rules."""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import cache
+from typing import Any
+
+_READ = frozenset("LMNS")  # general categories: letters, marks, numbers, symbols
+
+
+def segments(text: str) -> list[tuple[int, int]]:
+    """Cut a text at Unicode's word boundaries.
+
+    Follows Unicode Standard Annex 29 (default word boundaries), as Oniguruma has it, which `tokenizers`
+    brings.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+
+    Returns
+    -------
+    list of (int, int)
+        Start and end of each segment in characters (code points): words, and what stands between them, in
+        order and without gaps.
+
+    Examples
+    --------
+    >>> [text[start:end] for text in ["3,5 %, hè"] for start, end in segments(text)]
+    ['3,5', ' ', '%', ',', ' ', 'hè']
+    """
+    return [place for _, place in _splitter().pre_tokenize_str(text)]
+
+
+def words(text: str) -> list[tuple[int, int]]:
+    """Find the words of a text: segments that are more than white space and punctuation.
+
+    Symbols and emoji count as words: models read them.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+
+    Returns
+    -------
+    list of (int, int)
+        Start and end of each word in characters.
+
+    Examples
+    --------
+    >>> text = "De oud-minister: 3,5 % erbij!"
+    >>> [text[start:end] for start, end in words(text)]
+    ['De', 'oud', 'minister', '3,5', 'erbij']
+    """
+    return [
+        (start, end)
+        for start, end in segments(text)
+        if any(unicodedata.category(character)[0] in _READ for character in text[start:end])
+    ]
+
+
+@cache
+def _splitter() -> Any:
+    from tokenizers import Regex
+    from tokenizers.pre_tokenizers import Split
+
+    return Split(Regex(r"(?y{w})\X"), "isolated")  # \X is a segment, and (?y{w}) has it be one of words
