@@ -389,11 +389,13 @@ def test_the_config_may_be_read_with_other_fields_around(huggingface_folder, tmp
     import_model(folder, tmp_path / "bundle")
 
 
-def test_weights_too_large_for_one_file_lie_beside_it(huggingface_folder, tmp_path, monkeypatch):
+def test_large_weights_lie_beside_the_graph(huggingface_folder, tmp_path, monkeypatch):
     whole = import_model(huggingface_folder(), tmp_path / "whole")
-    monkeypatch.setattr("rubriek.models.huggingface.LARGEST_FILE", 1000)
+    monkeypatch.setattr("rubriek.models.huggingface.LARGEST_INSIDE", 1000)
     parted = import_model(tmp_path / "model", tmp_path / "parted")
     assert set(parted.sizes) == {"model.onnx", "model.onnx.data", "tokenizer.json"}
+    modes = [(parted.folder / file).stat().st_mode for file in ("model.onnx", "model.onnx.data")]
+    assert modes[0] == modes[1]
     moved = parted.folder.rename(tmp_path / "moved")
     parted = Bundle.open(moved, verify=True)
     np.testing.assert_array_equal(logits(parted), logits(whole))
