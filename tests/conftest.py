@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -12,7 +14,21 @@ from hypothesis import HealthCheck, settings
 import tiny
 from rubriek.models import Bundle, import_model
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
 DATA = Path(__file__).parent / "data"
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM_FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+)
 
 # A busy machine is no failure: nothing here may depend on how long an example takes.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -25,6 +41,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RUBRIEK_CACHE", str(folder))
+        patch.setenv("RUBRIEK_HUB", str(folder / "no-hub"))  # no test may ask the public one
         yield folder
 
 
@@ -79,3 +96,23 @@ def regression(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     folder = tmp_path_factory.mktemp("regression")
     source = tiny.huggingface_folder(folder / "source", labels=["score"], problem_type="regression", seed=2)
     return import_model(source, folder / "regression")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium without a window, driven by Playwright; it finds no address but this machine's own.
+
+    It lasts a module, not the session: Playwright's synchronous interface leaves an event loop running in this
+    thread, and tests of other modules start loops of their own in it.
+    """
+    from playwright.sync_api import sync_playwright
+
+    program = next(filter(None, map(shutil.which, CHROMIUM)), None)
+    if program is None:
+        pytest.fail(
+            "There is no Chromium here: apt-get install --no-install-recommends chromium", pytrace=False
+        )
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, headless=True, args=CHROMIUM_FLAGS)
+        yield chromium
+        chromium.close()
