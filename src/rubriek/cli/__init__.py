@@ -22,6 +22,7 @@ from rubriek.cli.classify import classify
 from rubriek.cli.compare_tokenization import compare_tokenization
 from rubriek.cli.doctor import doctor
 from rubriek.cli.models import models
+from rubriek.cli.serve import serve
 from rubriek.errors import ColumnError, OptionError, RubriekError, RubriekWarning
 
 _FAILED, _MISUSED, _INTERRUPTED = 1, 2, 130
@@ -78,6 +79,7 @@ main.add_command(classify)
 main.add_command(models)
 main.add_command(compare_tokenization)
 main.add_command(doctor)
+main.add_command(serve)
 
 
 def in_options(text: str) -> str:

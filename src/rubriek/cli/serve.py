@@ -1,0 +1,129 @@
+"""``rubriek serve``: models behind HTTP."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+@click.command(short_help="Answer over HTTP.")
+@click.option(
+    "-m",
+    "--model",
+    "models",
+    multiple=True,
+    default=["nl-news"],
+    show_default=True,
+    metavar="REF",
+    help="Name or folder of a model, or NAME=REF to call it otherwise; may be repeated. The first answers "
+    "when a request names none.",
+)
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 is every one."
+)
+@click.option(
+    "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 takes a free one."
+)
+@click.option(
+    "--workers",
+    default=1,
+    show_default=True,
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Processes that answer; each has its own copy of the models and its share of the threads.",
+)
+@click.option(
+    "--engine", type=click.Choice(["onnxruntime", "openvino"]), help="What computes. [default: onnxruntime]"
+)
+@click.option(
+    "--precision",
+    type=click.Choice(["fp32", "bf16", "int8"]),
+    help="What it computes in. [default: the model's own]",
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Cores to use, all workers together. [default: all that this process may use]",
+)
+@click.option(
+    "--keys",
+    "keys_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="File of API keys, one on each line; requests need one of them. [default: none are needed]",
+)
+@click.option(
+    "--origin",
+    "origins",
+    multiple=True,
+    metavar="URL",
+    help="Site whose pages may call the service (CORS); may be repeated. [default: none]",
+)
+@click.option(
+    "--queue-tokens",
+    type=click.IntRange(min=512),
+    metavar="N",
+    help="Pieces that may wait for a model; more are refused with 429. [default: 32768]",
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="Longest time until an answer. [default: 30]",
+)
+@click.option(
+    "--body-bytes", type=click.IntRange(min=1024), metavar="N", help="Largest body. [default: 16 MiB]"
+)
+@click.option(
+    "--text-characters", type=click.IntRange(min=1), metavar="N", help="Longest text. [default: 200000]"
+)
+@click.option(
+    "--texts", type=click.IntRange(min=1), metavar="N", help="Most texts of one request. [default: 10000]"
+)
+@click.option(
+    "--cache",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Texts whose scores are kept for when they come again. [default: 0]",
+)
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="info",
+    show_default=True,
+    help="What is logged, as JSON lines on stderr; info has a line for every request.",
+)
+def serve(
+    models: tuple[str, ...],
+    host: str,
+    port: int,
+    workers: int,
+    keys_file: Path | None,
+    origins: tuple[str, ...],
+    log_level: str,
+    **settings: Any,
+) -> None:
+    """Answer over HTTP: /v1/classify, and the routes of text-embeddings-inference, KServe and Hugging Face.
+
+    Requests that come together run together. SIGHUP loads the models and keys anew, without a pause; SIGTERM
+    finishes what was taken on, then ends. GET /docs lists all routes.
+
+    \b
+    Examples:
+      rubriek serve
+      rubriek serve --model nl-news --model mine=./my-model --port 8080
+      rubriek serve --host 0.0.0.0 --keys keys.txt --workers 4
+      curl -H 'Content-Type: application/json' -d '{"text": "Beurs sluit hoger"}' localhost:8000/v1/classify
+    """  # noqa: D301 -- click reads \b
+    from rubriek.server import Limits, logs, running
+
+    computed = {name: settings.pop(name) for name in ("engine", "precision", "threads")}
+    limits = Limits(**{name: value for name, value in settings.items() if value is not None})
+    deployment = running.Deployment(models, **computed, limits=limits, keys_file=keys_file, origins=origins)
+    logs.set_up(log_level)
+    listening = running.listen(host, port)
+    url = running.url_of(listening)
+    running.run(deployment, listening, lambda: click.echo(f"Serving on {url} (docs: {url}/docs)"))

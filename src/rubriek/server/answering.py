@@ -1,0 +1,281 @@
+"""From a typed request to its answer: admission, tokenising, the engine, results; each stage timed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pyarrow as pa
+
+from rubriek.server.problems import Problem
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from rubriek.models.bundle import ProblemType
+    from rubriek.prepared import Prepared
+    from rubriek.server.limits import Limits
+    from rubriek.server.scheduler import Scheduler
+    from rubriek.server.served import Served
+
+T = TypeVar("T")
+
+CHARACTERS_A_PIECE = 4
+"""What a text is taken for until it has been tokenised; Dutch and English have a little more."""
+SHARE_OF_QUEUE = 8
+"""A request is put into the queue part by part, each an eighth of what may wait, two at a time."""
+PARTS_AT_ONCE = 2
+ROWS_IN_THE_LOOP = 16
+"""More rows than these are turned into results in a thread."""
+LONGEST_RETRY_AFTER = 60
+
+
+@dataclass(slots=True)
+class Timing:
+    """Where the time of a request went, in seconds, and how much was read for it."""
+
+    tokenize: float = 0.0
+    queue: float = 0.0
+    inference: float = 0.0
+    texts: int = 0
+    tokens: int = 0
+    truncated: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a part of a request asks of a model.
+
+    Attributes
+    ----------
+    served : Served
+        The model.
+    options : mapping
+        Options of `rubriek.options.Options`.
+    problem_type : str, optional
+        How logits become scores, where that is not the model's own way; see `Classifier.finish`.
+    """
+
+    served: Served
+    options: Mapping[str, Any]
+    problem_type: ProblemType | None = None
+
+
+class Answering:
+    """Takes texts to their results through a model's scheduler, without ever holding up the event loop.
+
+    Parameters
+    ----------
+    limits : Limits
+        How much is taken on.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self._threads = ThreadPoolExecutor(2, "rubriek-text")
+
+    def close(self) -> None:
+        """End the threads."""
+        self._threads.shutdown()
+
+    async def in_thread(self, work: Any, *arguments: Any) -> Any:
+        """Do in a thread what takes long."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
+
+    async def rows(
+        self, question: Question, texts: Sequence[str | None], timing: Timing
+    ) -> list[dict[str, Any]]:
+        """Answer all texts of a request.
+
+        Raises
+        ------
+        Problem
+            If the queue has no room for the first of them.
+        """
+        parts = self._parts(texts, question)
+        first = next(parts)
+        if len(first) == len(texts):
+            return await self.part(question, first, timing)
+        rows: list[dict[str, Any]] = []
+
+        async def all_parts() -> AsyncIterator[Sequence[str | None]]:
+            yield first
+            for part in parts:
+                yield part
+
+        async for answered in self.stream(question, all_parts(), timing):
+            rows += answered
+        return rows
+
+    async def stream(
+        self, question: Question, parts: AsyncIterator[Sequence[str | None]], timing: Timing
+    ) -> AsyncIterator[list[dict[str, Any]]]:
+        """Answer parts that come one after the other, in their order; two are under way at once."""
+        running: deque[asyncio.Task[list[dict[str, Any]]]] = deque()
+        try:
+            waits = False
+            async for part in parts:
+                running.append(asyncio.create_task(self.part(question, part, timing, waits=waits)))
+                waits = True
+                if len(running) == PARTS_AT_ONCE:
+                    yield await running.popleft()
+            while running:
+                yield await running.popleft()
+        finally:
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+
+    async def part(
+        self, question: Question, texts: Sequence[str | None], timing: Timing, *, waits: bool = False
+    ) -> list[dict[str, Any]]:
+        """Answer texts that fit into the queue together.
+
+        Parameters
+        ----------
+        waits : bool, default False
+            Wait for room in the queue, instead of refusing: the request was taken on already.
+        """
+        scheduler = question.served.scheduler
+        classifier = question.served.classifier
+        reserved = sum(self._estimate(text, question) for text in texts)
+        await self._room(scheduler, reserved, waits)
+        start = time.perf_counter()
+        try:
+            prepared: Prepared = await self.in_thread(_prepare, question, texts)
+        except BaseException:
+            scheduler.release(reserved)
+            raise
+        timing.tokenize += time.perf_counter() - start
+        logits = await self._logits(scheduler, prepared, reserved, timing)
+        work = (_finish, classifier, prepared, logits, question.problem_type)
+        rows = await self.in_thread(*work) if len(texts) > ROWS_IN_THE_LOOP else work[0](*work[1:])
+        timing.texts += len(rows)
+        timing.tokens += sum(row["tokens"] or 0 for row in rows)
+        timing.truncated += sum(row["truncated"] or 0 for row in rows)
+        return rows
+
+    def _parts(self, texts: Sequence[str | None], question: Question) -> Iterator[Sequence[str | None]]:
+        most = self.limits.queue_tokens // SHARE_OF_QUEUE
+        start = tokens = 0
+        for place, text in enumerate(texts):
+            tokens += self._estimate(text, question)
+            if tokens > most and place > start:
+                yield texts[start:place]
+                start, tokens = place, self._estimate(text, question)
+        yield texts[start:]
+
+    def _estimate(self, text: str | None, question: Question) -> int:
+        """Guess how many pieces are read of a text, from its length alone: refusing has to be cheap."""
+        if text is None:
+            return 0
+        pieces = len(text) // CHARACTERS_A_PIECE + 2
+        if question.options.get("overflow") == "windows":
+            return pieces
+        return min(pieces, question.served.classifier.bundle.max_length)
+
+    async def _room(self, scheduler: Scheduler, tokens: int, waits: bool) -> None:
+        loop = asyncio.get_running_loop()
+        while not scheduler.reserve(tokens):
+            if not waits:
+                raise overloaded(scheduler.waiting_seconds)
+            room = loop.create_future()
+            scheduler.when_room(partial(_soon, loop, _settle, room))
+            await room
+
+    async def _logits(
+        self, scheduler: Scheduler, prepared: Prepared, reserved: int, timing: Timing
+    ) -> NDArray[Any]:
+        loop = asyncio.get_running_loop()
+        done = loop.create_future()
+        ticket = scheduler.submit(prepared, lambda: _soon(loop, _settle, done), reserved=reserved)
+        try:
+            await done
+        except asyncio.CancelledError:
+            scheduler.cancel(ticket)
+            raise
+        if ticket.error is not None:
+            raise ticket.error
+        timing.queue += ticket.started - ticket.submitted
+        timing.inference += ticket.finished - ticket.started
+        return ticket.logits
+
+
+def overloaded(seconds: float) -> Problem:
+    """Say that too much waits already, and when to come again."""
+    again = min(max(1, round(seconds)), LONGEST_RETRY_AFTER)
+    return Problem(
+        429,
+        "Overloaded",
+        "More texts wait than this service takes on.",
+        hint=f"try again in {again} s",
+        headers={"Retry-After": str(again)},
+    )
+
+
+def _prepare(question: Question, texts: Sequence[str | None]) -> Prepared:
+    column = pa.array(texts, pa.large_string())
+    return question.served.classifier.prepare(column, **question.options)
+
+
+def _finish(
+    classifier: Any, prepared: Prepared, logits: NDArray[Any], problem_type: ProblemType | None
+) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = classifier.finish(prepared, logits, problem_type=problem_type).to_pylist()
+    return rows
+
+
+def _settle(done: asyncio.Future[None]) -> None:
+    if not done.done():
+        done.set_result(None)
+
+
+def _soon(loop: asyncio.AbstractEventLoop, call: Any, *arguments: Any) -> None:
+    with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+        loop.call_soon_threadsafe(call, *arguments)
+
+
+async def while_connected(receive: Any, work: Coroutine[Any, Any, T], seconds: float) -> T:
+    """Do the work of a request, unless its client goes away or its time is up.
+
+    Raises
+    ------
+    Problem
+        504 if the time is up; 499, which nobody reads but the log, if the client has gone.
+    """
+    task = asyncio.current_task()
+    assert task is not None
+    gone = False
+
+    async def watch() -> None:
+        nonlocal gone
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        gone = True
+        task.cancel()
+
+    watcher = asyncio.create_task(watch())
+    try:
+        async with asyncio.timeout(seconds):
+            return await work
+    except TimeoutError as error:
+        raise Problem(
+            504,
+            "Timeout",
+            "There was no answer in time.",
+            expected=f"an answer within {seconds:g} s",
+            hint="send fewer texts at once, or try again later",
+        ) from error
+    except asyncio.CancelledError as error:
+        if gone and task.uncancel() == 0:
+            raise Problem(499, "Gone", "The client has gone.") from error
+        raise
+    finally:
+        watcher.cancel()

@@ -1,0 +1,41 @@
+"""What the service takes on: sizes, times, and how much may wait."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Limits of the service.
+
+    Attributes
+    ----------
+    body_bytes : int, default 16 MiB
+        Largest request body, and largest line of a streamed one; 413 beyond it.
+    text_characters : int, default 200,000
+        Longest text; 413 beyond it.
+    texts : int, default 10,000
+        Most texts of a request that is not streamed; 413 beyond it.
+    queue_tokens : int, default 32,768
+        Pieces that may wait for each model; 429 beyond it.
+    timeout : float, default 30
+        Seconds until an answer, unless the client asks for fewer; 504 beyond it.
+    body_timeout : float, default 10
+        Seconds that a body, or a further line of a streamed one, may take to arrive; 408 beyond it.
+    cache : int, default 0
+        How many sequences' logits are kept for each model, for texts that come again; 0 keeps none.
+
+    Examples
+    --------
+    >>> Limits().queue_tokens
+    32768
+    """
+
+    body_bytes: int = 16 * 1024 * 1024
+    text_characters: int = 200_000
+    texts: int = 10_000
+    queue_tokens: int = 32_768
+    timeout: float = 30.0
+    body_timeout: float = 10.0
+    cache: int = 0

@@ -1,0 +1,191 @@
+"""A server process: the application, its socket, and the signals that reload and end it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from rubriek.errors import OptionError, need
+
+need("uvicorn", extra="serve", purpose="The HTTP service")
+need("httptools", extra="serve", purpose="The HTTP service")
+
+import uvicorn  # noqa: E402
+
+from rubriek.server.app import create_app  # noqa: E402
+from rubriek.server.connections import Connection  # noqa: E402
+from rubriek.server.keys import Keys  # noqa: E402
+from rubriek.server.limits import Limits  # noqa: E402
+
+if TYPE_CHECKING:
+    from rubriek.classifier import Classifier
+    from rubriek.engines import Precision
+    from rubriek.server.service import Service
+
+log = logging.getLogger("rubriek.server")
+
+DRAIN_SECONDS = 0.5
+"""Between the signal to end and the closing of the socket: /health/ready says 503, answers say
+``Connection: close``, and whoever connects still is answered."""
+CONNECTIONS = 1000
+"""More at once are answered 503."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """All that a server process has to know; it travels to the workers.
+
+    Attributes
+    ----------
+    models : tuple of str
+        References as `rubriek.load` takes them, or ``NAME=REF`` to call one otherwise.
+    engine, precision, threads : optional
+        As for `rubriek.load`.
+    limits : Limits
+        What is taken on.
+    keys_file : Path, optional
+        A file with API keys.
+    origins : tuple of str
+        Sites whose pages may call.
+    """
+
+    models: tuple[str, ...]
+    engine: str | None = None
+    precision: Precision | None = None
+    threads: int | None = None
+    limits: Limits = field(default_factory=Limits)
+    keys_file: Path | None = None
+    origins: tuple[str, ...] = ()
+
+    def load(self) -> dict[str, Classifier]:
+        """Load all models.
+
+        Raises
+        ------
+        ModelError
+            If there is no such model, or it cannot be used.
+        OptionError
+            If two have one name.
+        """
+        import rubriek
+
+        loaded: dict[str, Classifier] = {}
+        for given in self.models:
+            name, _, ref = given.rpartition("=")
+            classifier = rubriek.load(ref, engine=self.engine, precision=self.precision, threads=self.threads)
+            name = name or classifier.bundle.name
+            if name in loaded:
+                raise OptionError(
+                    f"Two models are called {name!r}.", hint="call one otherwise: --model othername=REF"
+                )
+            loaded[name] = classifier
+        return loaded
+
+    def keys(self) -> Keys:
+        """Read the file of keys."""
+        return Keys() if self.keys_file is None else Keys.read(self.keys_file)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Open the socket; port 0 takes a free one.
+
+    Raises
+    ------
+    OSError
+        If it cannot be had.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.create_server((host, port), family=family, backlog=2048)
+    listening.set_inheritable(True)
+    return listening
+
+
+def url_of(listening: socket.socket) -> str:
+    """Say where a socket listens."""
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, with reloading on SIGHUP and an end that loses nothing."""
+
+    def __init__(
+        self, config: uvicorn.Config, service: Service, deployment: Deployment, on_start: Callable[[], None]
+    ) -> None:
+        super().__init__(config)
+        self._service = service
+        self._deployment = deployment
+        self._on_start = on_start
+        self._renewals: set[asyncio.Task[None]] = set()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Make ready, then listen."""
+        await super().startup(sockets)
+        if hasattr(signal, "SIGHUP"):
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._hung_up)
+        self._on_start()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to end; a second Ctrl-C does not wait. uvicorn's own would die of the signal afterwards."""
+        self.force_exit = self.should_exit and sig == signal.SIGINT
+        self.should_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop being ready, stop listening, finish what was taken on."""
+        self._service.draining = True
+        log.info("ending: no new connections soon; what was taken on is finished")
+        await asyncio.sleep(DRAIN_SECONDS)
+        await super().shutdown(sockets)
+
+    def _hung_up(self) -> None:
+        task = asyncio.ensure_future(self._renew())
+        self._renewals.add(task)
+        task.add_done_callback(self._renewals.discard)
+
+    async def _renew(self) -> None:
+        try:
+            self._service.keys = await asyncio.to_thread(self._deployment.keys)
+        except Exception as error:
+            log.error("the keys could not be read anew; the old ones go on: %s", error)
+        await self._service.reload()
+
+
+def run(deployment: Deployment, listening: socket.socket, on_start: Callable[[], None]) -> None:
+    """Answer on a socket until SIGTERM or SIGINT.
+
+    Parameters
+    ----------
+    deployment : Deployment
+        What to serve, and how.
+    listening : socket
+        Where; it is closed at the end.
+    on_start : callable
+        Called once when all models are ready and requests are answered.
+    """
+    app = create_app(
+        deployment.load(),
+        limits=deployment.limits,
+        keys=deployment.keys(),
+        origins=deployment.origins,
+        reload=deployment.load,
+    )
+    config = uvicorn.Config(
+        app,
+        http=Connection,
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=CONNECTIONS,
+        timeout_keep_alive=75,
+    )
+    Server(config, app.state.service, deployment, on_start).run([listening])

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+from starlette.testclient import TestClient
+
+import rubriek
+from rubriek.classifier import Classifier
+from rubriek.server import create_app
+
+
+@pytest.fixture(scope="session")
+def tiny(tiny_a) -> Classifier:
+    return rubriek.load(tiny_a.folder)
+
+
+@pytest.fixture(scope="module")
+def client(tiny) -> Iterator[TestClient]:
+    """A service with one model, `tiny-a`."""
+    with TestClient(create_app({"tiny-a": tiny})) as client:
+        yield client
+
+
+@pytest.fixture
+def serving(tiny) -> Iterator[Callable[..., TestClient]]:
+    """Starts services of other settings; `create_app` says what it takes."""
+    with ExitStack() as stack:
+
+        def start(models=None, **settings) -> TestClient:
+            return stack.enter_context(TestClient(create_app(models or {"tiny-a": tiny}, **settings)))
+
+        yield start
