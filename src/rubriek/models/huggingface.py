@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 LARGEST_INSIDE = 64_000_000
 """Bytes of weights beyond which they lie in a file of their own. The engines map that file, so that processes
-share it, where they copy weights inside the graph: BERT-base in ONNX Runtime takes 502 MB instead of 623 in fp32,
-221 instead of 278 in int8. And an ONNX file ends at 2 GiB."""
+share it, where they copy weights inside the graph: with BERT-base ONNX Runtime takes 502 MB instead of 623 in
+fp32, 221 instead of 278 in int8. And an ONNX file ends at 2 GiB."""
 
 
 def import_huggingface(
