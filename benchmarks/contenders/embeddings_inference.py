@@ -9,18 +9,16 @@ import argparse
 import http.client
 import json
 import os
-import socket
 import subprocess
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import onnxruntime
 
 from benchmarks.contenders.worker import serve
-from benchmarks.peers import tei_binary
+from benchmarks.peers import free_port, tei_command, tei_environment
 
 START_SECONDS = 60
 
@@ -28,12 +26,10 @@ START_SECONDS = 60
 class EmbeddingsInference:
     def __init__(self, given: argparse.Namespace) -> None:
         self.clients = int(given.options["clients"])
-        self.port = _free_port()
-        library = next(Path(onnxruntime.__file__).parent.glob("capi/libonnxruntime.so.*"))
-        command = [str(tei_binary()), "--model-id", str(given.model.resolve()), "--hostname", "127.0.0.1"]
-        command += ["--port", str(self.port), "--auto-truncate", "--max-client-batch-size", "32"]
+        self.port = free_port()
+        command = tei_command(given.model, self.port)
         self.server = subprocess.Popen(
-            command, env={**os.environ, "ORT_DYLIB_PATH": str(library)}, stdout=subprocess.DEVNULL
+            command, env={**os.environ, **tei_environment()}, stdout=subprocess.DEVNULL
         )
         self._wait()
         version = subprocess.run([command[0], "--version"], capture_output=True, text=True, check=True)
@@ -68,12 +64,6 @@ class EmbeddingsInference:
 
     def __del__(self) -> None:
         self.server.terminate()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""The load test of ``rubriek serve`` and its peers: ``scripts/bench --serve``."""
