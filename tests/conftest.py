@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 
+import java
 import tiny
 from rubriek.models import Bundle, import_model
 
@@ -116,3 +118,36 @@ def browser() -> Iterator[Browser]:
         chromium = playwright.chromium.launch(executable_path=program, headless=True, args=CHROMIUM_FLAGS)
         yield chromium
         chromium.close()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests with Spark meet a warning of pyspark's own about new versions of pandas."""
+    for item in items:
+        if "spark" in getattr(item, "fixturenames", ()):
+            item.add_marker(
+                pytest.mark.filterwarnings("ignore:PySpark does not yet fully support pandas:FutureWarning")
+            )
+
+
+@pytest.fixture(scope="session")
+def spark(cache: Path) -> Iterator[Any]:
+    """Spark on two cores of this machine, one for all tests: it takes seconds to start."""
+    from rubriek import sparknlp
+
+    java.require()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYSPARK_PYTHON", sys.executable)
+        patch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
+        session = sparknlp.start(
+            memory="1G",
+            params={
+                "spark.master": "local[2]",
+                "spark.ui.enabled": "false",
+                "spark.sql.shuffle.partitions": "2",
+                "spark.driver.host": "127.0.0.1",
+                "spark.ui.showConsoleProgress": "false",
+            },
+        )
+        session.sparkContext.setLogLevel("ERROR")
+        yield session
+        session.stop()

@@ -127,8 +127,7 @@ def test_what_holds_no_texts_is_refused(pipeline, data):
         pipeline.predict(data)
 
 
-def test_levels_and_references_that_do_not_exist(pipeline, monkeypatch):
-    monkeypatch.delenv("RUBRIEK_HUB", raising=False)
+def test_levels_and_references_that_do_not_exist(pipeline):
     with pytest.raises(OptionError, match="no such output level"):
         pipeline.predict(TEXT, output_level="chunk")
     with pytest.raises(ModelNotFoundError, match=r"nl.classify.bert.news.finetuned"):

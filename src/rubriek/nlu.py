@@ -8,14 +8,16 @@ caller's frame is never changed.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rubriek import frames
 from rubriek.errors import ModelNotFoundError, OptionError, UnsupportedModelError
+from rubriek.hub.references import NLU
 from rubriek.nlu_data import TEXT, Given
+from rubriek.sparknlp import resources
 from rubriek.sparknlp.annotation_columns import AnnotationColumn
 from rubriek.sparknlp.annotator import BertForSequenceClassification, SentenceDetector, Tokenizer
 from rubriek.sparknlp.base import DocumentAssembler, PipelineModel
@@ -25,18 +27,6 @@ from rubriek.sparknlp.stage import LocalTransformer
 
 LEVELS = ("document", "sentence", "token")
 CLASSIFIED = "classified_sequence"
-
-
-class Reference(NamedTuple):
-    """What a reference of NLU stands for: a model's name and language."""
-
-    name: str
-    language: str
-
-
-REFERENCES = {
-    "nl.classify.bert.news.finetuned": Reference("bert_classifier_dutch_news_clf_finetuned", "nl"),
-}
 
 
 def load(
@@ -89,22 +79,15 @@ def load(
 
 
 def _classifier(reference: str) -> BertForSequenceClassification:
-    known = REFERENCES.get(reference) or REFERENCES.get(f"en.{reference}")
-    if known is not None:
-        return BertForSequenceClassification.pretrained(known.name, known.language)
     try:
-        return BertForSequenceClassification.pretrained(reference, _language(reference))
+        return resources.classifier(reference, None)
     except ModelNotFoundError as error:
         raise ModelNotFoundError(
             f"There is no reference or model {reference!r}.",
-            expected=f"one of {', '.join(REFERENCES)}; {error.expected or 'or the name of a model'}",
+            expected=f"one of {', '.join(NLU)}; {error.expected or 'or the name of a model'}",
+            found=error.found,
             hint=error.hint,
         ) from error
-
-
-def _language(reference: str) -> str:
-    codes = [part for part in reference.split(".") if len(part) == 2 and part.isalpha()]
-    return codes[-1] if codes else "en"
 
 
 def _from_disk(path: str) -> BertForSequenceClassification:

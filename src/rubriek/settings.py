@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from pathlib import Path
+
+from rubriek.errors import OptionError
 
 TRUE_WORDS = frozenset({"1", "true", "yes", "on"})
 
@@ -87,24 +90,64 @@ def _quota_of(folder: Path) -> float | None:
 
 
 def cache_folder() -> Path:
-    """Return the folder that holds imported and downloaded models.
-
-    ``RUBRIEK_CACHE`` where it is set, else ``rubriek`` in the user's cache folder. It need not exist.
+    """Return the folder that imported and downloaded models are written to: the first of `cache_folders`.
 
     Examples
     --------
     >>> cache_folder().is_absolute()
     True
     """
-    if named := os.environ.get("RUBRIEK_CACHE"):
-        return Path(named).expanduser().absolute()
+    return cache_folders()[0]
+
+
+def cache_folders() -> list[Path]:
+    """Return the folders that may hold models; they need not exist.
+
+    ``RUBRIEK_CACHE`` where it is set, else ``rubriek`` in the user's cache folder. Like ``PATH``,
+    ``RUBRIEK_CACHE`` may name several folders: the first is written to, the others are only read, such as a
+    folder that users share or that is mounted into a container.
+
+    Returns
+    -------
+    list of Path
+        At least one.
+    """
+    named = [part for part in os.environ.get("RUBRIEK_CACHE", "").split(os.pathsep) if part]
+    if named:
+        return [Path(part).expanduser().absolute() for part in named]
     if sys.platform == "win32":
         base = os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
     elif sys.platform == "darwin":
         base = "~/Library/Caches"
     else:
         base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser().absolute() / "rubriek"
+    return [Path(base).expanduser().absolute() / "rubriek"]
+
+
+def network_timeout() -> float:
+    """Return for how many seconds a server may be silent: ``RUBRIEK_TIMEOUT``, default 30."""
+    return _number("RUBRIEK_TIMEOUT", 30.0, least=0.01)
+
+
+def network_retries() -> int:
+    """Return how often in a row a transfer is tried again: ``RUBRIEK_RETRIES``, default 4.
+
+    An attempt that brought a part of the file starts the count anew.
+    """
+    return int(_number("RUBRIEK_RETRIES", 4, least=0))
+
+
+def _number(name: str, default: float, *, least: float) -> float:
+    text = os.environ.get(name, "").strip()
+    try:
+        value = float(text or default)
+    except ValueError:
+        value = math.nan
+    if not least <= value < math.inf:
+        raise OptionError(
+            f"{name} is not usable.", expected=f"a number of at least {least:g}", found=repr(text)
+        )
+    return value
 
 
 def offline() -> bool:

@@ -1,33 +1,20 @@
-"""Where stages and pipelines come from: names, files of the hub, exported folders.
-
-The hub is where the environment variable ``RUBRIEK_HUB`` says: the address of a web server or a folder, laid
-out as Spark NLP's Models Hub: ``public/models/metadata.json`` and ``public/models/FILE.zip``. What was
-fetched once stays in the cache, and the hub is not asked for it again.
-"""
+"""Where stages and pipelines come from: names, saved folders, exported folders."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import logging
-import os
-import re
 import tempfile
-import urllib.error
-import urllib.parse
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rubriek import settings
-from rubriek.errors import ModelError, ModelNotFoundError
-from rubriek.hub.catalogue import Resource, choose, read_catalogue
+from rubriek.hub import local
+from rubriek.hub.references import NLU, BareName, SparkNlpName, parse, spark_nlp_name
+from rubriek.hub.resolving import fetched, resolve
 from rubriek.models import checks
-from rubriek.models.bundle import NAME, RECORD, Bundle
+from rubriek.models.bundle import RECORD, Bundle
 
 if TYPE_CHECKING:
     from rubriek.sparknlp.bert_for_sequence_classification import BertForSequenceClassification
@@ -36,34 +23,18 @@ if TYPE_CHECKING:
 
     StageType = TypeVar("StageType", bound=Stage)
 
-log = logging.getLogger(__name__)
 
-PUBLIC = "public/models"
-CATALOGUE = "metadata.json"
-SECONDS = 60
-LONGEST_LINE = 1 << 20
-LANGUAGE = re.compile(r"[A-Za-z-]{0,20}")
-KNOWN = (
-    Resource(
-        "bert_classifier_dutch_news_clf_finetuned",
-        "nl",
-        (5, 1, 4),
-        (3, 4),
-        datetime.fromtimestamp(1698789540.127, UTC),
-    ),
-)
-"""What is known from model cards where the hub has no catalogue."""
-
-
-def stage(kind: type[StageType], name: str, language: str, remote_loc: str | None = None) -> StageType:
-    """Load a stage by its name.
+def stage(kind: type[StageType], name: str, language: str | None, remote_loc: str | None = None) -> StageType:
+    """Load a stage by its name in a hub. See `rubriek.hub.resolve`.
 
     Parameters
     ----------
     kind : type
         The class that it should be of.
-    name, language : str
+    name : str
         As on the card.
+    language : str, optional
+        As on the card. Default: any, if it is in one only.
     remote_loc : str, optional
         The folder of the hub. Default: ``public/models``.
 
@@ -74,25 +45,22 @@ def stage(kind: type[StageType], name: str, language: str, remote_loc: str | Non
     """
     from rubriek.sparknlp.saving import load
 
-    return load(fetched(name, language, remote_loc), kind)
+    return load(fetched(spark_nlp_name(name, language, remote_loc)), kind)
 
 
-def classifier(name: str, language: str, remote_loc: str | None) -> BertForSequenceClassification:
-    """Load a classifier by its name. See `BertForSequenceClassification.pretrained`."""
-    from rubriek.hub import resolve
+def classifier(
+    name: str, language: str | None, remote_loc: str | None = None
+) -> BertForSequenceClassification:
+    """Load a classifier: built in, in the cache or at a path, else by its name in a hub."""
     from rubriek.sparknlp.bert_for_sequence_classification import BertForSequenceClassification
 
-    try:
-        bundle = resolve(name)
-    except ModelNotFoundError as error:
-        if not NAME.fullmatch(name):
-            raise
-        try:
-            return stage(BertForSequenceClassification, name, language, remote_loc)
-        except ModelNotFoundError as of_hub:
-            raise ModelNotFoundError(
-                of_hub.message, expected=error.expected, found=of_hub.found, hint=of_hub.hint or error.hint
-            ) from error
+    reference = parse(name)
+    if isinstance(reference, SparkNlpName):
+        return stage(BertForSequenceClassification, reference.name, reference.language, reference.place)
+    bundle = local.here(name) if isinstance(reference, BareName) else resolve(reference)
+    if bundle is None:
+        name, language = NLU.get(name, (name, language))
+        return stage(BertForSequenceClassification, name, language, remote_loc)
     made = BertForSequenceClassification.of(bundle).setMaxSentenceLength(min(bundle.max_length, 512))
     return made._set(caseSensitive=case_sensitive(bundle))
 
@@ -109,10 +77,10 @@ def exported(folder: str) -> BertForSequenceClassification:
     """Load an exported model. See `BertForSequenceClassification.loadSavedModel`."""
     from rubriek.sparknlp.bert_for_sequence_classification import BertForSequenceClassification
     from rubriek.sparknlp.formats.exported import read_exported
-    from rubriek.sparknlp.saving import local
+    from rubriek.sparknlp.saving import local as local_path
 
     made = BertForSequenceClassification()
-    content = read_exported(local(folder), uid=made.uid)
+    content = read_exported(local_path(folder), uid=made.uid)
     made.bundle = bundle_of(content)
     return made
 
@@ -150,105 +118,3 @@ def bundle_of(content: SavedClassifier) -> Bundle:
 def _key(content: SavedClassifier, network: Path) -> str:
     described: Any = [list(content.labels.items()), list(content.vocabulary.items()), content.params]
     return hashlib.sha256(f"{checks.sha256(network)} {described!r}".encode()).hexdigest()[:16]
-
-
-def fetched(name: str, language: str, remote_loc: str | None = None) -> Path:
-    """Return the file of a name: from the cache, else from the hub.
-
-    Raises
-    ------
-    ModelNotFoundError
-        If neither has it.
-    ModelError
-        If it cannot be fetched, or its checksum is wrong.
-    """
-    if not (NAME.fullmatch(name) and LANGUAGE.fullmatch(language)):
-        raise ModelNotFoundError(
-            f"There can be no model {name!r} for the language {language!r}.",
-            expected="a name of letters, digits, '.', '_' and '-', and a language such as 'nl'",
-        )
-    home = settings.cache_folder() / "pretrained"
-    place = (remote_loc or PUBLIC).strip("/")
-    cached = sorted(home.glob(f"{name}_{language}_*")) if home.is_dir() else []
-    hub = None if settings.offline() else os.environ.get("RUBRIEK_HUB")
-    if cached:
-        return cached[-1]
-    if not hub:
-        raise ModelNotFoundError(
-            f"There is no model {name!r} for the language {language!r} here, and no hub to ask.",
-            hint="set RUBRIEK_HUB to the address of a hub, or give the path of a downloaded zip or folder "
-            "to load(path)",
-        )
-    resource = choose(_catalogue(hub, place), name, language or None)
-    if resource is None:
-        raise ModelNotFoundError(
-            f"The hub has no model {name!r} for the language {language!r}.", found=f"hub {hub}"
-        )
-    return _download(hub, place, resource, home)
-
-
-def _catalogue(hub: str, place: str) -> list[Resource]:
-    try:
-        with _opened(hub, f"{place}/{CATALOGUE}") as stream:
-            return read_catalogue(_lines(stream))
-    except ModelNotFoundError:
-        return list(KNOWN)
-
-
-def _lines(stream: IO[bytes]) -> Iterator[str]:
-    while line := stream.readline(LONGEST_LINE):
-        yield line.decode("utf-8", "replace")
-
-
-def _download(hub: str, place: str, resource: Resource, home: Path) -> Path:
-    home.mkdir(parents=True, exist_ok=True)
-    target = home / resource.file
-    log.info("fetching %s from %s", resource.file, hub)
-    digest = hashlib.md5(usedforsecurity=False)
-    with tempfile.NamedTemporaryFile(dir=home, prefix=".", suffix=".part", delete=False) as partial:
-        try:
-            with _opened(hub, f"{place}/{resource.file}") as stream:
-                while block := stream.read(1 << 20):
-                    digest.update(block)
-                    partial.write(block)
-            partial.flush()
-            os.fsync(partial.fileno())
-            if resource.checksum and digest.hexdigest().upper() != resource.checksum.upper():
-                raise ModelError(
-                    f"What the hub gave for {resource.file} is damaged.",
-                    expected=f"MD5 {resource.checksum}",
-                    found=digest.hexdigest().upper(),
-                    hint="try again",
-                )
-            Path(partial.name).rename(target)
-        except BaseException:
-            Path(partial.name).unlink(missing_ok=True)
-            raise
-    return target
-
-
-@contextmanager
-def _opened(hub: str, path: str) -> Iterator[IO[bytes]]:
-    if "://" not in hub or hub.startswith("file:"):
-        file = Path(hub.removeprefix("file://").removeprefix("file:")) / path
-        if not file.is_file():
-            raise ModelNotFoundError(f"The hub has no file {path}.", found=f"hub {hub}")
-        with file.open("rb") as stream:
-            yield stream
-        return
-    address = f"{hub.rstrip('/')}/{urllib.parse.quote(path)}"
-    if urllib.parse.urlsplit(address).scheme not in ("http", "https"):
-        raise ModelError(f"This is no address of a hub: {hub}.", expected="http://, https:// or a folder")
-    try:
-        with urllib.request.urlopen(address, timeout=SECONDS) as stream:
-            yield stream
-    except urllib.error.HTTPError as error:
-        if error.code in (403, 404):
-            raise ModelNotFoundError(f"The hub has no file {path}.", found=f"hub {hub}") from error
-        raise ModelError(f"The hub does not answer as it should: {address}.", found=str(error)) from error
-    except OSError as error:
-        raise ModelError(
-            f"The hub cannot be reached: {address}.",
-            found=str(error),
-            hint="what is in the cache needs no hub; load(path) needs none either",
-        ) from error

@@ -35,7 +35,7 @@ def test_a_name_goes_before_a_folder_of_that_name(empty_cache, huggingface_folde
 
 
 def test_a_built_in_model_goes_before_the_cache(empty_cache, huggingface_folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(hub, "BUNDLED", tmp_path / "bundled")
+    monkeypatch.setattr(hub.local, "BUNDLED", tmp_path / "bundled")
     built_in = import_model(huggingface_folder("a"), tmp_path / "bundled" / "news")
     import_model(huggingface_folder("b", seed=1), name="news")
     assert hub.resolve("news") == built_in
