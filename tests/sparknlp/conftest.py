@@ -2,46 +2,11 @@ from __future__ import annotations
 
 import functools
 import http.server
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-
-QUIET = [
-    "ignore:PySpark does not yet fully support pandas:FutureWarning",
-]
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests with Spark meet a warning of pyspark's own about new versions of pandas."""
-    for item in items:
-        if "spark" in getattr(item, "fixturenames", ()):
-            for warning in QUIET:
-                item.add_marker(pytest.mark.filterwarnings(warning))
-
-
-@pytest.fixture(scope="session")
-def spark(cache: Path) -> Iterator[Any]:
-    from rubriek import sparknlp
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYSPARK_PYTHON", sys.executable)
-        patch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
-        session = sparknlp.start(
-            memory="1G",
-            params={
-                "spark.ui.enabled": "false",
-                "spark.sql.shuffle.partitions": "2",
-                "spark.driver.host": "127.0.0.1",
-                "spark.ui.showConsoleProgress": "false",
-            },
-        )
-        session.sparkContext.setLogLevel("ERROR")
-        yield session
-        session.stop()
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
