@@ -13,7 +13,7 @@ from rubriek.classifier import Classifier, load
 from rubriek.errors import ColumnError, InputError, OptionError, need
 from rubriek.spark import counts, worker
 from rubriek.spark.distribution import Placed, send
-from rubriek.spark.windows import map_windows
+from rubriek.spark.windows import map_windows, spark_type
 from rubriek.statistics import Statistics
 from rubriek.tokens import HuggingFaceTokenizer
 
@@ -168,13 +168,6 @@ def as_classifier(
             hint="rubriek.sparknlp runs the tokenisation of Spark NLP on Spark",
         )
     return Classifier(model.bundle, model.engine, model.options.replaced(options), model.tokenizer)
-
-
-def spark_type(kind: pa.DataType) -> Any:
-    """Give Spark's type for an Arrow type."""
-    from pyspark.sql.pandas.types import from_arrow_type
-
-    return from_arrow_type(kind)
 
 
 def _field(name: str, kind: pa.DataType) -> Any:

@@ -76,7 +76,10 @@ def statistics(metrics: Mapping[str, Any]) -> Statistics:
     0.25
     """
     seconds = {stage: float(metrics[name]) for stage, name in zip(STAGES, SECONDS, strict=True)}
-    return Statistics(seconds=seconds, **{name: int(metrics[name]) for name in COUNTS})
+    found = Statistics(seconds=seconds)
+    for name in COUNTS:
+        setattr(found, name, int(metrics[name]))
+    return found
 
 
 def free_name(taken: Sequence[str]) -> str:

@@ -11,9 +11,9 @@ import pyarrow as pa
 from rubriek import frames
 from rubriek.classifier import Classifier
 from rubriek.errors import need
-from rubriek.spark.classification import Answer, as_classifier, spark_type
+from rubriek.spark.classification import Answer, as_classifier
 from rubriek.spark.distribution import send
-from rubriek.spark.windows import windows
+from rubriek.spark.windows import spark_type, windows
 from rubriek.statistics import Statistics
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def register(
 
 def _of_pandas(functions: Any, answers: Any, kind: Any) -> Any:
     """Make the same function for PySpark before 4.1, which hands over pandas objects."""
-    pandas = need("pandas", extra="spark", purpose="A function of Spark SQL")
+    pandas: Any = need("pandas", extra="spark", purpose="A function of Spark SQL")
 
     def converted(series: Any) -> Any:
         for column in answers(pa.array(values, pa.large_string(), from_pandas=True) for values in series):

@@ -96,3 +96,10 @@ def map_windows(
             for number, field in zip(numbers, fields, strict=True)
         ]
     )
+
+
+def spark_type(kind: pa.DataType) -> Any:
+    """Give Spark's type for an Arrow type."""
+    from pyspark.sql.pandas.types import from_arrow_type
+
+    return from_arrow_type(kind)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import sys
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rubriek.classifier import Classifier
 from rubriek.engines import open_engine
+from rubriek.models.bundle import Bundle
 
 if TYPE_CHECKING:
-    from rubriek.engines import Precision
-    from rubriek.models.bundle import Bundle
+    from rubriek.engines import Engine, Precision
     from rubriek.options import Options
     from rubriek.spark.distribution import Placed
 
@@ -34,6 +35,12 @@ def bundle(model: Placed) -> Bundle:
 
 
 @lru_cache(maxsize=8)
+def open_once(folder: Path, engine: str | None, precision: Precision | None, threads: int | None) -> Engine:
+    """Open the engine of the model in a folder, once for this process."""
+    return open_engine(Bundle.open(folder), engine=engine, precision=precision, threads=threads)
+
+
+@lru_cache(maxsize=8)
 def _classifier(
     model: Placed,
     engine: str | None,
@@ -42,7 +49,7 @@ def _classifier(
     threads: int | None,
 ) -> Classifier:
     found = bundle(model)
-    return Classifier(found, open_engine(found, engine=engine, precision=precision, threads=threads), options)
+    return Classifier(found, open_once(found.folder, engine, precision, threads), options)
 
 
 def classifier(

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rubriek.errors import OptionError, PipelineError
+from rubriek.spark import worker
 from rubriek.sparknlp.annotation import CATEGORY, DOCUMENT, TOKEN
 from rubriek.sparknlp.categories import categories, coalesce, link
 from rubriek.sparknlp.ml import TypeConverters as Convert
@@ -21,7 +22,6 @@ from rubriek.tokens import Tokens
 
 if TYPE_CHECKING:
     from rubriek.classifier import Classifier
-    from rubriek.engines import Engine
     from rubriek.models.bundle import Bundle, ProblemType
 
 TOKENIZATIONS = ("sparknlp", "huggingface")
@@ -270,7 +270,7 @@ class BertForSequenceClassification(Annotator, LocalModel):
         return bool(self.getOrDefault("activation") == "sigmoid")
 
     def _classifier(self) -> Classifier:
-        return _classifier(self._bundle().folder, self._sigmoid())
+        return _classifier(self._bundle().folder, self._sigmoid(), worker.task_threads())
 
     def _sparknlp(self) -> SparkNlpTokenizer:
         return _tokenizer(
@@ -282,30 +282,14 @@ class BertForSequenceClassification(Annotator, LocalModel):
 
 
 @lru_cache(maxsize=8)
-def _classifier(folder: Path, sigmoid: bool) -> Classifier:
+def _classifier(folder: Path, sigmoid: bool, threads: int | None) -> Classifier:
     from rubriek.classifier import Classifier
     from rubriek.models.bundle import Bundle
 
     bundle = Bundle.open(folder)
     problem_type: ProblemType = "multi_label_classification" if sigmoid else "single_label_classification"
-    return Classifier(replace(bundle, problem_type=problem_type), _engine(folder))
-
-
-@lru_cache(maxsize=8)
-def _engine(folder: Path) -> Engine:
-    from rubriek.engines import open_engine
-    from rubriek.models.bundle import Bundle
-
-    return open_engine(Bundle.open(folder), threads=_threads())
-
-
-def _threads() -> int | None:
-    """Use the cores that Spark gives a task, in a task of Spark; else all."""
-    import sys
-
-    context = sys.modules.get("pyspark")
-    task = context.TaskContext.get() if context is not None else None
-    return None if task is None else int(task.cpus())
+    engine = worker.open_once(folder, None, None, threads)
+    return Classifier(replace(bundle, problem_type=problem_type), engine)
 
 
 @lru_cache(maxsize=8)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pyarrow as pa
 
 from rubriek import frames
+from rubriek.spark import worker
+from rubriek.spark.distribution import send
+from rubriek.spark.windows import map_windows, spark_type
 from rubriek.sparknlp.annotation import ARROW_COLUMN, Annotation
 from rubriek.sparknlp.rows import Plan, Rows, Source
 from rubriek.sparknlp.sources import ArrowSource, source_of
@@ -96,42 +100,48 @@ def columns(rows: Rows, plan: Plan) -> dict[str, pa.Array]:
     }
 
 
-def _transform_spark(stages: Sequence[LocalTransformer], data: Any) -> Any:
-    """Run stages inside Spark's workers, over Arrow batches."""
-    from pyspark.sql import functions, types
+_PASSES: WeakKeyDictionary[Any, tuple[Any, list[LocalTransformer]]] = WeakKeyDictionary()
+"""Which stages made a Spark DataFrame, and of which: foreign pipelines hand us stage after stage."""
 
-    known = {field.name: field.metadata.get("annotatorType") for field in data.schema.fields}
-    plan = planned(stages, known)
-    fields = {field.name: field for field in data.schema.fields if field.name not in plan.dropped}
+
+def _transform_spark(stages: Sequence[LocalTransformer], data: Any) -> Any:
+    """Run stages inside Spark's workers, in one pass with those of ours that made the data."""
+    # What Spark keeps for its user is read from there, not made once more.
+    source, earlier = (data, []) if data not in _PASSES or data.is_cached else _PASSES[data]
+    # Stages may be changed later; what was asked for stays.
+    together = [*earlier, *(stage.copy() for stage in stages)]
+    known = {field.name: field.metadata.get("annotatorType") for field in source.schema.fields}
+    plan = planned(together, known)
+    models = {
+        stage.uid: send(source.sparkSession, stage.bundle) for stage in together if stage.bundle is not None
+    }
+
+    def on_window(window: pa.Table) -> pa.Table:
+        for stage in together:
+            if stage.uid in models:
+                stage.bundle = worker.bundle(models[stage.uid])
+        rows_in = ArrowSource(window)
+        rows = run(together, rows_in, plan.known)
+        if rows.which is not None:
+            rows_in = rows_in.take(rows.which)
+        return rows_in.attach(columns(rows, plan), plan.types, plan.dropped)
+
+    result = map_windows(source, on_window, _spark_fields(source, plan))
+    _PASSES[result] = (source, together)
+    return result
+
+
+def _spark_fields(source: Any, plan: Plan) -> list[Any]:
+    """Name the columns that come out on Spark."""
+    from pyspark.sql import types
+
+    fields = {field.name: field for field in source.schema.fields if field.name not in plan.dropped}
     for name, kind in plan.made.items():
         annotator_type = plan.types[name]
         fields[name] = types.StructField(
             name,
-            Annotation.arrayType() if kind == ARROW_COLUMN else _spark_type(kind),
+            Annotation.arrayType() if kind == ARROW_COLUMN else spark_type(kind),
             True,
             {} if annotator_type is None else {"annotatorType": annotator_type},
         )
-
-    def on_worker(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            source = ArrowSource(batch)
-            rows = run(stages, source, plan.known)
-            if rows.which is not None:
-                source = source.take(rows.which)
-            yield source.attach(columns(rows, plan), plan.types, plan.dropped)
-
-    result = data.mapInArrow(on_worker, types.StructType(list(fields.values())))
-    return result.select(
-        [
-            functions.col(f"`{name}`").alias(name, metadata=field.metadata)
-            if field.metadata
-            else functions.col(f"`{name}`")
-            for name, field in fields.items()
-        ]
-    )
-
-
-def _spark_type(kind: pa.DataType) -> Any:
-    from pyspark.sql.pandas.types import from_arrow_type
-
-    return from_arrow_type(kind)
+    return list(fields.values())

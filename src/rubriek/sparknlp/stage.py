@@ -12,6 +12,9 @@ from rubriek.sparknlp.ml import TypeConverters as Convert
 from rubriek.sparknlp.rows import Plan, Rows
 from rubriek.sparknlp.saving import Writer, load
 
+if TYPE_CHECKING:
+    from rubriek.models.bundle import Bundle
+
 StageType = TypeVar("StageType", bound="Stage")
 
 
@@ -112,7 +115,15 @@ def _getter(param: Param, name: str) -> Callable[..., Any]:
 
 
 class LocalTransformer(Stage, Transformer):
-    """A stage that changes data: pandas, Polars, Arrow and Spark DataFrames."""
+    """A stage that changes data: pandas, Polars, Arrow and Spark DataFrames.
+
+    Attributes
+    ----------
+    bundle : Bundle, optional
+        The model it runs, where it runs one; workers of Spark find it in a place of their own.
+    """
+
+    bundle: Bundle | None = None
 
     def annotate(self, rows: Rows) -> None:
         """Make this stage's columns of some rows."""
