@@ -7,6 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 import rubriek
+from processes import Serving, serving
 from rubriek.classifier import Classifier
 from rubriek.server import create_app
 
@@ -24,7 +25,7 @@ def client(tiny) -> Iterator[TestClient]:
 
 
 @pytest.fixture
-def serving(tiny) -> Iterator[Callable[..., TestClient]]:
+def started(tiny) -> Iterator[Callable[..., TestClient]]:
     """Starts services of other settings; `create_app` says what it takes."""
     with ExitStack() as stack:
 
@@ -32,3 +33,10 @@ def serving(tiny) -> Iterator[Callable[..., TestClient]]:
             return stack.enter_context(TestClient(create_app(models or {"tiny-a": tiny}, **settings)))
 
         yield start
+
+
+@pytest.fixture(scope="session")
+def process(tiny_a) -> Iterator[Serving]:
+    """`rubriek serve` over the same model, as a process."""
+    with serving("--model", f"tiny-a={tiny_a.folder}") as service:
+        yield service

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from rubriek.server import native
+from rubriek.server import huggingface, kserve, native, tei
 from rubriek.server.keys import Keys
 from rubriek.server.limits import Limits
 from rubriek.server.observed import Observed, http_problem
@@ -73,19 +73,34 @@ def create_app(
             await service.stop()
 
     app = Starlette(
-        routes=[
-            Route("/v1/classify", native.classify, methods=["POST"]),
-            Route("/v1/models", native.models, methods=["GET"]),
-            Route("/health/live", native.live, methods=["GET"]),
-            Route("/health/ready", native.ready, methods=["GET"]),
-            Route("/metrics", native.exposition, methods=["GET"]),
-        ],
+        routes=routes(),
         middleware=[*_cors(origins), Middleware(Observed, service=service)],
         exception_handlers={HTTPException: _not_routed},
         lifespan=lifespan,
     )
     app.state.service = service
     return app
+
+
+def routes() -> list[Route]:
+    """List all routes."""
+    versions = "/v2/models/{model}", "/v2/models/{model}/versions/{version}"
+    return [
+        Route("/v1/classify", native.classify, methods=["POST"]),
+        Route("/v1/models", native.models, methods=["GET"]),
+        Route("/predict", tei.predict, methods=["POST"]),
+        Route("/models/{model}", huggingface.text_classification, methods=["POST"]),
+        Route("/", huggingface.text_classification, methods=["POST"]),
+        Route("/v2", kserve.server_metadata, methods=["GET"]),
+        Route("/v2/health/live", native.live, methods=["GET"]),
+        Route("/v2/health/ready", native.ready, methods=["GET"]),
+        *(Route(model, kserve.model_metadata, methods=["GET"]) for model in versions),
+        *(Route(f"{model}/ready", kserve.model_ready, methods=["GET"]) for model in versions),
+        *(Route(f"{model}/infer", kserve.infer, methods=["POST"]) for model in versions),
+        Route("/health/live", native.live, methods=["GET"]),
+        Route("/health/ready", native.ready, methods=["GET"]),
+        Route("/metrics", native.exposition, methods=["GET"]),
+    ]
 
 
 def _cors(origins: Sequence[str]) -> list[Middleware]:

@@ -14,7 +14,14 @@ from rubriek.server.problems import Problem, invalid, too_large
 OPTIONS = ("top_k", "threshold", "overflow", "stride", "max_length")
 """The options of `rubriek.options.Options` that a request may set."""
 
-_KINDS = {str: "a string", bool: "true or false", dict: "an object", list: "an array", type(None): "null"}
+_KINDS = {
+    str: "a string",
+    int: "a whole number",
+    bool: "true or false",
+    dict: "an object",
+    list: "an array",
+    type(None): "null",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import math
-import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +15,7 @@ from rubriek.server.answering import Answering, Question, while_connected
 from rubriek.server.keys import Keys
 from rubriek.server.limits import Limits
 from rubriek.server.metrics import Metrics
-from rubriek.server.observed import STAGES, Exchange
+from rubriek.server.observed import Exchange
 from rubriek.server.problems import Problem, too_large
 from rubriek.server.requests import parse_json
 from rubriek.server.served import Models, Served
@@ -165,15 +163,6 @@ class Service:
         return min(seconds, self.limits.timeout)
 
 
-def timing_headers(exchange: Exchange) -> dict[str, str]:
-    """Tell a client where the time of its request went (https://www.w3.org/TR/server-timing/)."""
-    timing = exchange.timing
-    seconds = {name: getattr(timing, name) for name in STAGES}
-    seconds["total"] = time.perf_counter() - exchange.start
-    stages = ", ".join(f"{name};dur={1000 * value:.2f}" for name, value in seconds.items())
-    return {"Server-Timing": stages, "X-Tokens": str(timing.tokens)}
-
-
 def body_too_large(most: int) -> Problem:
     """Say that a body passes the limit."""
     return too_large(
@@ -192,8 +181,3 @@ def slow_body(limits: Limits) -> Problem:
         expected=f"all of it within {limits.body_timeout:g} s",
         headers={"Connection": "close"},
     )
-
-
-def json_bytes(value: object) -> bytes:
-    """Write JSON, compactly and in UTF-8."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()

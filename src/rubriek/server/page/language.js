@@ -1,0 +1,217 @@
+// The page in two languages. Texts of the page itself carry data-text, data-label or data-placeholder in index.html.
+
+const TEXTS = {
+  nl: {
+    skip: "Naar het invoerveld",
+    settings: "Taal en weergave",
+    dark: "Donker",
+    motto: "In welke rubriek hoort dit bericht, en waaraan ziet het model dat?",
+    text: "Bericht",
+    key: "Sleutel van deze dienst",
+    keyNote: "Blijft in deze pagina en wordt nergens bewaard.",
+    textLabel: "Tekst van het bericht",
+    placeholder: "Plak of typ hier een bericht.",
+    lines: "Elke regel is een bericht op zich",
+    columns: "Kolommen met de tekst",
+    fileAway: "Bestand weghalen",
+    submit: "Bepaal de rubriek",
+    upload: "Bestand openen",
+    model: "Model",
+    dropNote: "Ctrl + Enter werkt ook. Een CSV-, TSV-, JSONL- of TXT-bestand mag u op de pagina slepen.",
+    examples: "Voorbeelden, alle verzonnen",
+    progress: "Voortgang",
+    stop: "Stoppen",
+    result: "Uitslag",
+    nothing: "Hier komt de rubriek te staan, met de kansen van alle rubrieken en de woorden waar het model op afging.",
+    division: "Verdeling",
+    table: "Berichten met hun rubriek",
+    textColumn: "Bericht",
+    labelColumn: "Rubriek",
+    scoreColumn: "Kans",
+    section: "Rubriek",
+    scores: "Kansen",
+    scoresNote: "Kies een rubriek om te zien wat ervoor en ertegen spreekt.",
+    for: "spreekt ervoor",
+    against: "spreekt ertegen",
+    legend: "Elk woord is om de beurt weggelaten; hoe donkerder, hoe meer de uitslag dan verschuift.",
+    download: "Uitslag bewaren",
+    code: "Zelf doen, in Python of met curl",
+    copyPython: "Kopieer Python",
+    copyCurl: "Kopieer curl",
+    privacy: "Teksten gaan alleen naar deze dienst en worden daar niet bewaard.",
+    docs: "De HTTP-interface",
+    characters: (count) => `${count} tekens`,
+    working: "Het model leest.",
+    reading: (done, all) => `${done} van ${all} berichten gelezen.`,
+    stopped: (done, all) => `Gestopt: ${done} van ${all} berichten gelezen.`,
+    done: (label, score) => `${label}, ${score}.`,
+    doneMany: (all) => `${all} berichten gelezen. Kies er een om te zien waar het model op afging.`,
+    waiting: (seconds) => `De dienst heeft het druk; over ${seconds} s verder.`,
+    certain: (score) => `Het model geeft deze rubriek een kans van ${score}.`,
+    doubtful: (score, second, its) => `Het model twijfelt: ${score} hiervoor, ${its} voor ${second}.`,
+    value: (score) => `De waarde is ${score}.`,
+    whyTitle: (label) => `Waarop ${label} rust`,
+    explaining: "Woord voor woord nagaan…",
+    without: (words, label, before, after) =>
+      `Zonder ${words} gaat ${label} van ${before} naar ${after}.`,
+    noWord: (label) => `Geen enkel woord draagt ${label} in zijn eentje.`,
+    word: (word, before, after) => `Zonder ‘${word}’: ${before} wordt ${after}`,
+    facts: (read, tokens) => `${read} van ${tokens} tokens gelezen.`,
+    whole: (tokens) => `${tokens} tokens, helemaal gelezen.`,
+    cut: "Het model heeft niet verder gelezen dan hier; de grijze tekst telt niet mee.",
+    time: (ms) => `Antwoord in ${ms} ms.`,
+    none: "Dit bericht is leeg.",
+    engine: (model, labels, engine, precision, length) =>
+      `${model}: ${labels} rubrieken, leest ${length} tokens; ${engine}, ${precision}.`,
+    rows: (count, name) => `${count} rijen in ${name}.`,
+    moreRows: (count) => `Nog ${count} tonen`,
+    copied: "Gekopieerd.",
+    notCopied: "De browser laat kopiëren hier niet toe; de code is nu geselecteerd.",
+    noText: "Er is nog geen tekst. Typ of plak een bericht, of kies een voorbeeld.",
+    noColumn: "Kies ten minste één kolom.",
+    tooManyRows: (count, most) => `Dit bestand heeft ${count} rijen; de pagina neemt er ${most}. Gebruik hiervoor rubriek classify.`,
+    tooLargeFile: (megabytes) => `Het bestand is groter dan ${megabytes} MB. Gebruik hiervoor rubriek classify.`,
+    notUtf8: "Het bestand is geen UTF-8. Bewaar het als CSV UTF-8 en probeer het opnieuw.",
+    emptyFile: "Het bestand bevat geen rijen.",
+    unknownFile: (name) => `${name} is van een soort die de pagina niet leest: CSV, TSV, JSONL of TXT.`,
+    openQuote: (line) => `Regel ${line}: een aanhalingsteken wordt niet gesloten.`,
+    ragged: (line, found, expected) => `Regel ${line}: ${found} velden, waar de kop er ${expected} heeft.`,
+    twice: (name) => `De kop noemt de kolom ‘${name}’ twee keer.`,
+    notJson: (line) => `Regel ${line} is geen JSON-object.`,
+    keyWanted: "Deze dienst vraagt om een sleutel.",
+    unreachable: "De dienst is niet te bereiken.",
+    failed: (message, hint) => `De dienst zegt: ${message}${hint ? ` (${hint})` : ""}`,
+  },
+  en: {
+    skip: "To the text field",
+    settings: "Language and appearance",
+    dark: "Dark",
+    motto: "Which section of the paper does this belong to, and how does the model tell?",
+    text: "Text",
+    key: "Key of this service",
+    keyNote: "Stays in this page and is kept nowhere.",
+    textLabel: "Text of the news item",
+    placeholder: "Paste or type a Dutch news item.",
+    lines: "Each line is an item of its own",
+    columns: "Columns that hold the text",
+    fileAway: "Remove the file",
+    submit: "Find the section",
+    upload: "Open a file",
+    model: "Model",
+    dropNote: "Ctrl + Enter works, too. A CSV, TSV, JSONL or TXT file may be dropped on the page.",
+    examples: "Examples, all invented",
+    progress: "Progress",
+    stop: "Stop",
+    result: "Result",
+    nothing: "The section will appear here, with the probabilities of all sections and the words the model went by.",
+    division: "Division",
+    table: "Items with their sections",
+    textColumn: "Item",
+    labelColumn: "Section",
+    scoreColumn: "Probability",
+    section: "Section",
+    scores: "Probabilities",
+    scoresNote: "Choose a section to see what speaks for it and against it.",
+    for: "speaks for it",
+    against: "speaks against it",
+    legend: "Each word was left out in turn; the darker, the more the result then moves.",
+    download: "Save the result",
+    code: "Do it yourself, in Python or with curl",
+    copyPython: "Copy Python",
+    copyCurl: "Copy curl",
+    privacy: "Texts go to this service only, and are not kept there.",
+    docs: "The HTTP interface",
+    characters: (count) => `${count} characters`,
+    working: "The model is reading.",
+    reading: (done, all) => `${done} of ${all} items read.`,
+    stopped: (done, all) => `Stopped: ${done} of ${all} items read.`,
+    done: (label, score) => `${label}, ${score}.`,
+    doneMany: (all) => `${all} items read. Choose one to see what the model went by.`,
+    waiting: (seconds) => `The service is busy; going on in ${seconds} s.`,
+    certain: (score) => `The model gives this section a probability of ${score}.`,
+    doubtful: (score, second, its) => `The model is in doubt: ${score} for this, ${its} for ${second}.`,
+    value: (score) => `The value is ${score}.`,
+    whyTitle: (label) => `What ${label} rests on`,
+    explaining: "Checking word by word…",
+    without: (words, label, before, after) => `Without ${words}, ${label} goes from ${before} to ${after}.`,
+    noWord: (label) => `No single word carries ${label} by itself.`,
+    word: (word, before, after) => `Without ‘${word}’: ${before} becomes ${after}`,
+    facts: (read, tokens) => `${read} of ${tokens} tokens read.`,
+    whole: (tokens) => `${tokens} tokens, all of them read.`,
+    cut: "The model read no further than here; the grey text counts for nothing.",
+    time: (ms) => `Answered in ${ms} ms.`,
+    none: "This item is empty.",
+    engine: (model, labels, engine, precision, length) =>
+      `${model}: ${labels} sections, reads ${length} tokens; ${engine}, ${precision}.`,
+    rows: (count, name) => `${count} rows in ${name}.`,
+    moreRows: (count) => `Show ${count} more`,
+    copied: "Copied.",
+    notCopied: "The browser does not allow copying here; the code is selected now.",
+    noText: "There is no text yet. Type or paste an item, or choose an example.",
+    noColumn: "Choose at least one column.",
+    tooManyRows: (count, most) => `This file has ${count} rows; the page takes ${most}. Use rubriek classify instead.`,
+    tooLargeFile: (megabytes) => `The file is larger than ${megabytes} MB. Use rubriek classify instead.`,
+    notUtf8: "The file is not UTF-8. Save it as CSV UTF-8 and try again.",
+    emptyFile: "The file holds no rows.",
+    unknownFile: (name) => `${name} is of a kind the page does not read: CSV, TSV, JSONL or TXT.`,
+    openQuote: (line) => `Line ${line}: a quotation mark is not closed.`,
+    ragged: (line, found, expected) => `Line ${line}: ${found} fields where the header has ${expected}.`,
+    twice: (name) => `The header names the column ‘${name}’ twice.`,
+    notJson: (line) => `Line ${line} is no JSON object.`,
+    keyWanted: "This service asks for a key.",
+    unreachable: "The service cannot be reached.",
+    failed: (message, hint) => `The service says: ${message}${hint ? ` (${hint})` : ""}`,
+  },
+};
+
+let language = "nl";
+
+export const current = () => language;
+
+export function initial() {
+  const kept = remembered("rubriek-language");
+  if (kept in TEXTS) return kept;
+  return navigator.languages.some((wanted) => wanted.toLowerCase().startsWith("nl")) ? "nl" : "en";
+}
+
+export function use(wanted) {
+  language = wanted;
+  document.documentElement.lang = wanted;
+  for (const [attribute, put] of [
+    ["text", (element, text) => { element.textContent = text; }],
+    ["label", (element, text) => element.setAttribute("aria-label", text)],
+    ["placeholder", (element, text) => element.setAttribute("placeholder", text)],
+  ]) {
+    for (const element of document.querySelectorAll(`[data-${attribute}]`)) put(element, say(element.dataset[attribute]));
+  }
+  for (const button of document.querySelectorAll("[data-language]")) {
+    button.setAttribute("aria-pressed", String(button.dataset.language === wanted));
+  }
+}
+
+export function say(name, ...values) {
+  const text = TEXTS[language][name];
+  return typeof text === "function" ? text(...values) : text;
+}
+
+export const number = (value) => new Intl.NumberFormat(language).format(value);
+
+// Shares between 0 and 1 are shown in per cent, never as a full 0 or 100 that they are not.
+export function percent(share) {
+  const digits = share > 0.995 || share < 0.01 ? 1 : 0;
+  const shown = Math.min(Math.max(share, share > 0 ? 0.001 : 0), share < 1 ? 0.999 : 1);
+  const format = { style: "percent", minimumFractionDigits: digits, maximumFractionDigits: digits };
+  return new Intl.NumberFormat(language, format).format(shown);
+}
+
+export const today = () =>
+  new Intl.DateTimeFormat(language === "en" ? "en-GB" : "nl-NL", { dateStyle: "full" }).format(new Date());
+
+// Storage may be switched off; then nothing is remembered, and nothing breaks.
+export function remembered(name) {
+  try { return localStorage.getItem(name); } catch { return null; }
+}
+
+export function remember(name, value) {
+  try { localStorage.setItem(name, value); } catch { /* as above */ }
+}
