@@ -106,7 +106,7 @@ def test_a_name_that_nobody_knows(served):
 
 def test_a_file_that_the_catalogue_promised_is_missing(hub):
     (hub / "metadata.json").write_text(row())
-    with pytest.raises(ModelNotFoundError, match="There is no file http.*/public/models/bert_classifier"):
+    with pytest.raises(ModelNotFoundError, match=r"There is no file http.*/public/models/bert_classifier"):
         BertForSequenceClassification.pretrained(NAME, "nl")
 
 
@@ -177,7 +177,7 @@ def test_names_cannot_leave_the_hub(hub, name, language):
 
 def test_a_catalogue_without_end_is_refused(hub):
     (hub / "metadata.json").write_text("{" + "x" * (3 << 20))
-    with pytest.raises(ModelError, match="Line 1 of http.*metadata.json"):
+    with pytest.raises(ModelError, match=r"Line 1 of http.*metadata\.json"):
         BertForSequenceClassification.pretrained(NAME, "nl")
 
 

@@ -23,6 +23,7 @@ from rubriek.cli.compare_tokenization import compare_tokenization
 from rubriek.cli.doctor import doctor
 from rubriek.cli.models import models
 from rubriek.cli.serve import serve
+from rubriek.cli.transfer import shown
 from rubriek.errors import ColumnError, OptionError, RubriekError, RubriekWarning
 
 _FAILED, _MISUSED, _INTERRUPTED = 1, 2, 130
@@ -35,7 +36,7 @@ class Commands(click.Group):
         """Run a command; turn errors of rubriek into a message and an exit status."""
         if os.environ.get("NO_COLOR"):
             ctx.color = False
-        with _messages():
+        with _messages(), shown():
             try:
                 return super().invoke(ctx)
             except RubriekError as error:

@@ -1,41 +1,54 @@
-"""``rubriek models``: list, show, import and quantize."""
+"""``rubriek models``: what is there, and where."""
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 import click
 
 from rubriek.cli.export import export
+from rubriek.cli.importing import import_, quantize
+from rubriek.cli.keeping import prune, pull, remove, verify
+from rubriek.cli.showing import as_dict, as_json_option, print_bundle
 
 if TYPE_CHECKING:
-    from rubriek.models import Agreement, Bundle
-
-_as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+    from rubriek.hub.upkeep import Kept
+    from rubriek.models import Bundle
 
 
 @click.group()
 def models() -> None:
-    """List models, look at one, import one, or make a faster one.
+    """Fetch, list, look at, import and check models; make a faster one; make room.
+
+    \b
+    A model is asked for by
+      its name              nl-news, or another of rubriek models list
+      a path                ./my-bert
+      sparknlp://LANG/NAME  of Spark NLP's Models Hub, or the hub in RUBRIEK_HUB
+      hf://OWNER/NAME       of Hugging Face; @REVISION may follow
+      an address            https://, s3://, gs:// or file://, of a zip or folder
 
     \b
     Examples:
       rubriek models list
+      rubriek models pull hf://owner/name
       rubriek models import ./my-bert --name my-bert
     """  # noqa: D301 -- click reads \b
 
 
-models.add_command(export)
+for command in (pull, import_, quantize, export, verify, remove, prune):
+    models.add_command(command)
 
 
 @models.command("list")
-@_as_json
+@as_json_option
 def list_(as_json: bool) -> None:
     """List the models that are built in or in the cache.
+
+    USED is the day of the last use, FROM what a model was asked for by when it was fetched, or imported from.
 
     \b
     Example:
@@ -43,37 +56,61 @@ def list_(as_json: bool) -> None:
     """  # noqa: D301 -- click reads \b
     from rubriek import hub
     from rubriek.cli.terminal import Screen, Side, size, table
+    from rubriek.hub import upkeep
 
     bundles = hub.installed()
+    kept = upkeep.contents()
+    of_models = {one.name: one for one in kept if one.kind == "model"}
     if as_json:
-        click.echo(json.dumps([_as_dict(bundle) for bundle in bundles], ensure_ascii=False))
+        listed = [_described(bundle, of_models.get(bundle.folder.name)) for bundle in bundles]
+        click.echo(json.dumps(listed, ensure_ascii=False))
         return
     if not bundles:
         click.echo("There are no models yet; import one with: rubriek models import FOLDER")
         return
-    rows = [
-        [
-            b.name,
-            str(len(b.labels)),
-            b.precision,
-            str(b.max_length),
-            size(b.size),
-            "built in" if b.folder.parent == hub.BUNDLED else "cache",
-        ]
-        for b in bundles
-    ]
-    header = ["model", "labels", "precision", "max length", "size", "where"]
-    align: list[Side] = ["left", "right", "left", "right", "right", "left"]
+    rows = []
+    for bundle in bundles:
+        described = _described(bundle, of_models.get(bundle.folder.name))
+        rows.append(
+            [
+                bundle.folder.name,
+                str(len(bundle.labels)),
+                bundle.precision,
+                str(bundle.max_length),
+                size(bundle.size),
+                str(described["used"] or "-")[:10],
+                str(described["from"]),
+            ]
+        )
+    header = ["model", "labels", "precision", "max length", "size", "used", "from"]
+    align: list[Side] = ["left", "right", "left", "right", "right", "left", "left"]
     first, *lines = table(rows, Screen.of(sys.stdout), header=header, align=align)
     for line in [click.style(first, bold=True), *lines]:
         click.echo(line)
+    originals = sum(one.bytes for one in kept if one.kind == "original")
+    if originals:
+        click.echo(f"\n{size(originals)} of originals besides; rubriek models prune --originals removes them")
+
+
+def _described(bundle: Bundle, kept: Kept | None) -> dict[str, object]:
+    """Describe a model; what is not kept in the cache is built in."""
+    source = bundle.source
+    imported_from = str(source.get("path") or source.get("name") or "cache")
+    used = kept and kept.used
+    return {
+        **as_dict(bundle),
+        "name": bundle.folder.name,
+        "from": "built in" if kept is None else kept.origin or imported_from,
+        "built_in": kept is None,
+        "used": datetime.fromtimestamp(used).astimezone().isoformat(timespec="seconds") if used else None,
+    }
 
 
 @models.command()
 @click.argument("ref")
-@_as_json
+@as_json_option
 def show(ref: str, as_json: bool) -> None:
-    """Show what is known about a model: a name in the list, or a folder.
+    """Show what is known about a model that is here: a name in the list, a path, or what it was asked for by.
 
     \b
     Example:
@@ -81,142 +118,21 @@ def show(ref: str, as_json: bool) -> None:
     """  # noqa: D301 -- click reads \b
     from rubriek import hub
 
-    _print(hub.resolve(ref), as_json)
-
-
-@models.command("import")
-@click.argument("source", type=click.Path(path_type=Path))
-@click.option("--name", help="What to call it. [default: the folder's name]")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
-    metavar="FOLDER",
-    help="Where to write the bundle. [default: the cache, where it is found by its name]",
-)
-@click.option(
-    "--max-length",
-    type=click.IntRange(min=3),
-    metavar="N",
-    help="Pieces of a text that the model sees at once. [default: what its files allow]",
-)
-@_as_json
-def import_(
-    source: Path, name: str | None, output: Path | None, max_length: int | None, as_json: bool
-) -> None:
-    """Import the model at SOURCE, so that it can be used by its name.
-
-    SOURCE is a folder with a BertForSequenceClassification of Hugging Face (config.json, model.safetensors or
-    pytorch_model.bin, a tokenizer), one with model.onnx and a tokenizer, or a folder or zip that Spark NLP
-    saved. No code in it is run.
-
-    \b
-    Examples:
-      rubriek models import ./my-bert
-      rubriek models import ./my-bert --name toxicity --max-length 256
-    """  # noqa: D301 -- click reads \b
-    from rubriek.models import import_model
-
-    _print(import_model(source, output, name=name, max_length=max_length), as_json)
+    print_bundle(hub.find(ref), as_json)
 
 
 @models.command()
-@click.argument("ref")
-@click.option(
-    "--sample",
-    required=True,
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Texts like those that the model is for; any format that rubriek classify reads.",
-)
-@click.option(
-    "-t",
-    "--text-column",
-    "text_columns",
-    multiple=True,
-    metavar="NAME",
-    help="Column of the text in the sample. [default: text, or the only column of strings]",
-)
-@click.option("--name", help="What to call it. [default: REF-int8]")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
-    metavar="FOLDER",
-    help="Where to write the bundle. [default: the cache, where it is found by its name]",
-)
-@click.option(
-    "--min-agreement",
-    type=click.FloatRange(0, 1),
-    default=0.99,
-    show_default=True,
-    metavar="SHARE",
-    help="Share of the sample that must get the label that it gets in fp32.",
-)
-@_as_json
-def quantize(
-    ref: str,
-    sample: Path,
-    text_columns: tuple[str, ...],
-    name: str | None,
-    output: Path | None,
-    min_agreement: float,
-    as_json: bool,
-) -> None:
-    """Write an int8 version of a model, if it agrees with fp32 on real texts.
-
-    Both versions label the sample; the new one is only written when the share of equal labels is at least
-    --min-agreement, and records that share and the largest difference of a score.
+@click.argument("ref", required=False)
+@as_json_option
+def path(ref: str | None, as_json: bool) -> None:
+    """Print the folder of a model that is here, or that of the cache.
 
     \b
-    Example:
-      rubriek models quantize my-bert --sample news.csv -t text
+    Examples:
+      rubriek models path
+      rubriek models path nl-news
     """  # noqa: D301 -- click reads \b
-    from rubriek.files.texts import read_texts
-    from rubriek.models import quantize
+    from rubriek import hub, settings
 
-    texts = read_texts(sample, text_columns)
-    made = quantize(
-        ref, output, name=name, sample=texts, sample_name=sample.name, min_agreement=min_agreement
-    )
-    _print(made, as_json)
-
-
-def _as_dict(bundle: Bundle) -> dict[str, Any]:
-    values = dataclasses.asdict(bundle)
-    return {**values, "folder": str(bundle.folder)}
-
-
-def _print(bundle: Bundle, as_json: bool) -> None:
-    from rubriek.cli.terminal import facts, size
-
-    if as_json:
-        click.echo(json.dumps(_as_dict(bundle), ensure_ascii=False, default=str))
-        return
-    source = bundle.source
-    values = {
-        "model": bundle.name,
-        "folder": str(bundle.folder),
-        "labels": ", ".join(bundle.labels[:50]) + (", ..." if len(bundle.labels) > 50 else ""),
-        "problem": bundle.problem_type.replace("_", " "),
-        "threshold": str(bundle.threshold) if bundle.problem_type.startswith("multi") else None,
-        "precision": bundle.precision,
-        "max length": f"{bundle.max_length} pieces",
-        "encoder": ", ".join(
-            f"{name.replace('_', ' ')} {value:,}" for name, value in (bundle.encoder or {}).items()
-        )
-        or "unknown",
-        "size": size(bundle.size),
-        "came from": ", ".join(str(source[key]) for key in ("format", "name", "path") if source.get(key))
-        or None,
-        "agreement": None if bundle.agreement is None else _agreement(bundle.agreement),
-    }
-    for line in facts(values):
-        click.echo(line)
-
-
-def _agreement(found: Agreement) -> str:
-    return (
-        f"{100 * found.agreement:.2f} % of {found.documents:,} texts ({found.sample}) get the label that "
-        f"fp32 gives; scores differ by {found.largest_score_difference:.4f} at most"
-    )
+    folder = str(settings.cache_folder() if ref is None else hub.find(ref).folder)
+    click.echo(json.dumps({"folder": folder}, ensure_ascii=False) if as_json else folder)

@@ -192,6 +192,18 @@ def locked(key: str) -> Iterator[None]:
         lock.release()
 
 
+def is_locked(key: str) -> bool:
+    """Tell whether a process holds something."""
+    import filelock
+
+    lock = filelock.FileLock(settings.cache_folder() / LOCKS / f"{key}.lock")
+    try:
+        with lock.acquire(timeout=0):
+            return False
+    except filelock.Timeout:
+        return True
+
+
 def used(file: Path) -> None:
     """Note that something is used now: the time of its record. In a read-only cache nothing is noted."""
     with contextlib.suppress(OSError):

@@ -116,13 +116,13 @@ def at(path: Path, *, name: str | None = None) -> Bundle:
     return _once(path, f"{(name or slug(path))[:80]}-{_content_key(path, format_of(path))}")
 
 
-def copied(folder: Path, *, name: str) -> Bundle:
-    """Copy a bundle into the cache, once for each content."""
+def kept(folder: Path, *, name: str, move: bool = False) -> Bundle:
+    """Copy or move a bundle into the cache, once for each content."""
     record = checks.sha256(folder / RECORD)
-    return _once(folder, f"{name[:80]}-{record[:12]}")
+    return _once(folder, f"{name[:80]}-{record[:12]}", move=move)
 
 
-def _once(source: Path, name: str) -> Bundle:
+def _once(source: Path, name: str, *, move: bool = False) -> Bundle:
     """Make the bundle of a name in the cache, if it is not there or damaged."""
     if (found := _intact(source, name)) is not None:
         return found
@@ -135,7 +135,11 @@ def _once(source: Path, name: str) -> Bundle:
         if not (source / RECORD).is_file():
             return import_model(source, target, name=name, overwrite=damaged)
         with staged(target, overwrite=damaged) as partial:
-            shutil.copytree(source, partial, dirs_exist_ok=True, symlinks=False)
+            if move:
+                for file in source.iterdir():
+                    file.rename(partial / file.name)
+            else:
+                shutil.copytree(source, partial, dirs_exist_ok=True)
         return Bundle.open(target, verify=True)
 
 
@@ -169,7 +173,7 @@ def _of_zip(archive: Path, name: str) -> Bundle:
             unzip(archive, Path(folder))
             if (Path(folder) / RECORD).is_file():
                 Bundle.open(folder, verify=True)
-                return copied(Path(folder), name=name)
+                return kept(Path(folder), name=name, move=True)
             return at(Path(folder), name=name)
     except RubriekError:
         raise

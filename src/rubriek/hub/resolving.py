@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -101,23 +102,24 @@ def resolve(ref: str | Path | Reference, *, refresh: bool = False) -> Bundle:
         return _made(_fetched(reference, refresh=refresh))
 
 
-def find(ref: str | Path | Reference) -> Bundle | None:
+def find(ref: str | Path | Reference) -> Bundle:
     """Find a model that is here, without the network. See `resolve`.
-
-    Returns
-    -------
-    Bundle or None
-        None if it is not here.
 
     Raises
     ------
+    ModelNotFoundError
+        If it is not here.
     ModelError
         If it is here and cannot be used.
     """
-    try:
-        return _found(parse(ref))
-    except ModelNotFoundError:
-        return None
+    reference = parse(ref)
+    with _naming_the_built_in(reference):
+        found = _found(reference)
+        if found is not None:
+            return found
+        if isinstance(reference, BareName):
+            raise _no_model(reference)
+        raise ModelNotFoundError(f"{reference} is not in the cache.", hint=f"rubriek models pull {reference}")
 
 
 def fetched(wanted: SparkNlpName) -> Path:
@@ -228,7 +230,7 @@ def _of_hugging_face(repository: Repository) -> Record:
     with cache.locked(key):
         folder, commit = huggingface.snapshot(repository)
         name = repository.name.replace("/", "-")
-        made = (local.copied if (folder / RECORD).is_file() else local.at)(folder, name=name)
+        made = (local.kept if (folder / RECORD).is_file() else local.at)(folder, name=name)
         record = Record(
             key=key,
             references=(str(repository),),
@@ -252,10 +254,12 @@ def _made(record: Record) -> Bundle:
             if record.folder is None:
                 raise  # else it is imported anew
     assert record.folder is not None, "a record without folder has a bundle"
+    name = "_".join(part for part in (record.name, record.language) if part) or record.key.rpartition("-")[0]
     if (record.folder / RECORD).is_file():
-        return Bundle.open(record.folder)
-    name = "_".join(part for part in (record.name, record.language) if part)
-    bundle = local.at(record.folder, name=name or None)
+        bundle = local.kept(record.folder, name=name, move=True)
+        shutil.rmtree(record.folder, ignore_errors=True)
+    else:
+        bundle = local.at(record.folder, name=name)
     with contextlib.suppress(RubriekError):  # a read-only cache: its content is compared again the next time
         cache.write(replace(record, bundle=bundle.folder.name))
     return bundle

@@ -1,0 +1,107 @@
+"""``rubriek models import`` and ``rubriek models quantize``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from rubriek.cli.showing import as_json_option, print_bundle
+
+
+@click.command("import")
+@click.argument("source", type=click.Path(path_type=Path))
+@click.option("--name", help="What to call it. [default: the folder's name]")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Where to write the bundle. [default: the cache, where it is found by its name]",
+)
+@click.option(
+    "--max-length",
+    type=click.IntRange(min=3),
+    metavar="N",
+    help="Pieces of a text that the model sees at once. [default: what its files allow]",
+)
+@as_json_option
+def import_(
+    source: Path, name: str | None, output: Path | None, max_length: int | None, as_json: bool
+) -> None:
+    """Import the model at SOURCE, so that it can be used by its name.
+
+    SOURCE is a folder with a BertForSequenceClassification of Hugging Face (config.json, model.safetensors or
+    pytorch_model.bin, a tokenizer), one with model.onnx and a tokenizer, or a folder or zip that Spark NLP
+    saved. No code in it is run.
+
+    \b
+    Examples:
+      rubriek models import ./my-bert
+      rubriek models import ./my-bert --name toxicity --max-length 256
+    """  # noqa: D301 -- click reads \b
+    from rubriek.models import import_model
+
+    print_bundle(import_model(source, output, name=name, max_length=max_length), as_json)
+
+
+@click.command()
+@click.argument("ref")
+@click.option(
+    "--sample",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Texts like those that the model is for; any format that rubriek classify reads.",
+)
+@click.option(
+    "-t",
+    "--text-column",
+    "text_columns",
+    multiple=True,
+    metavar="NAME",
+    help="Column of the text in the sample. [default: text, or the only column of strings]",
+)
+@click.option("--name", help="What to call it. [default: REF-int8]")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Where to write the bundle. [default: the cache, where it is found by its name]",
+)
+@click.option(
+    "--min-agreement",
+    type=click.FloatRange(0, 1),
+    default=0.99,
+    show_default=True,
+    metavar="SHARE",
+    help="Share of the sample that must get the label that it gets in fp32.",
+)
+@as_json_option
+def quantize(
+    ref: str,
+    sample: Path,
+    text_columns: tuple[str, ...],
+    name: str | None,
+    output: Path | None,
+    min_agreement: float,
+    as_json: bool,
+) -> None:
+    """Write an int8 version of a model, if it agrees with fp32 on real texts.
+
+    Both versions label the sample; the new one is only written when the share of equal labels is at least
+    --min-agreement, and records that share and the largest difference of a score.
+
+    \b
+    Example:
+      rubriek models quantize my-bert --sample news.csv -t text
+    """  # noqa: D301 -- click reads \b
+    from rubriek.files.texts import read_texts
+    from rubriek.models import quantize
+
+    texts = read_texts(sample, text_columns)
+    made = quantize(
+        ref, output, name=name, sample=texts, sample_name=sample.name, min_agreement=min_agreement
+    )
+    print_bundle(made, as_json)
