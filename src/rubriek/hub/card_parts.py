@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from typing import Literal
 
 from rubriek.hub.cards import ATTRIBUTES, fenced
 
@@ -228,23 +229,32 @@ def _cells(line: str) -> list[str]:
     return [re.sub(r"\\([\\|])", r"\1", cell.strip()) for cell in cells]
 
 
-def prose(text: str) -> str:
-    r"""Return what is left of a section without code blocks, buttons, rows of tables and kramdown's lines.
+def prose(text: str, *, without: Literal["code", "tables"] | None = None) -> str:
+    r"""Return a section as plain Markdown: without buttons, kramdown's lines and Liquid's tags.
+
+    Parameters
+    ----------
+    text : str
+        Of a section.
+    without : {"code", "tables"}, optional
+        What else to leave out, since it is shown in another way.
 
     Examples
     --------
-    >>> prose("{:.table-model}\n|---|---|\n|Language:|nl|\n\nMore.")
+    >>> prose("{:.table-model}\n|---|---|\n|Language:|nl|\n\nMore.", without="tables")
     'More.'
     """
     kept = []
     for line, code in fenced(text.split("\n")):
         bare = line.strip()
-        plumbing = (
-            ATTRIBUTES.fullmatch(bare)
+        dropped = (
+            without == "code"
+            if code
+            else ATTRIBUTES.fullmatch(bare)
             or bare.startswith(("{%", '<div class="tabs-box"', "</div>", "<button"))
             or LINK.match(line)
-            or bare.startswith("|")
+            or (without == "tables" and bare.startswith("|"))
         )
-        if not code and not plumbing:
+        if not dropped:
             kept.append(line)
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(kept)).strip("\n")
+    return "\n".join(kept).strip("\n")

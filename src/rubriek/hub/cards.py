@@ -170,7 +170,7 @@ def _front(text: str, where: str) -> dict[str, Any]:
         raise CardError(
             f"{where} has front matter of another form.",
             expected=f"names with texts or lists, at most {MOST_VALUES:,} values",
-            found=checks.shown(front) if not isinstance(front, dict) else "more, or deeper ones",
+            found=checks.shown(front) if not isinstance(front, dict) else "more, deeper ones, or halves of signs",
         )
     return front
 
@@ -181,7 +181,7 @@ def _small(front: dict[str, Any]) -> bool:
         if not waiting:
             return True
         value, depth = waiting.pop()
-        if depth > MOST_DEPTH:
+        if depth > MOST_DEPTH or (isinstance(value, str) and not checks.is_text(value)):
             return False
         if isinstance(value, dict):
             waiting += [(item, depth + 1) for item in value.values()]

@@ -41,7 +41,9 @@ def refuse_existing(target: Path, *, overwrite: bool = False, mark: str = "rubri
 
 
 @contextlib.contextmanager
-def staged(target: Path, *, overwrite: bool = False, mark: str = "rubriek.json") -> Iterator[Path]:
+def staged(
+    target: Path, *, overwrite: bool = False, mark: str = "rubriek.json", durable: bool = True
+) -> Iterator[Path]:
     """Give a temporary folder beside ``target`` that becomes ``target`` when the block ends without an error.
 
     Everything is on the disk before the rename, so that whatever happens there is the old folder, or none, or
@@ -55,6 +57,8 @@ def staged(target: Path, *, overwrite: bool = False, mark: str = "rubriek.json")
         Replace what is there, if it holds the file ``mark`` or nothing.
     mark : str, default "rubriek.json"
         A file that every folder of the kind to write has.
+    durable : bool, default True
+        Have every file on the disk first. Thousands of files that can be made again need not wait for that.
 
     Yields
     ------
@@ -76,7 +80,8 @@ def staged(target: Path, *, overwrite: bool = False, mark: str = "rubriek.json")
         raise ModelError(f"{target} cannot be made.", found=error.strerror or str(error)) from error
     try:
         yield folder
-        _sync(folder)
+        if durable:
+            _sync(folder)
         _put(folder, target, overwrite=overwrite, mark=mark)
     except RubriekError:
         raise
