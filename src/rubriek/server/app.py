@@ -11,10 +11,11 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from rubriek.server import huggingface, kserve, native, tei
+from rubriek.server import explaining, huggingface, kserve, native, tei
 from rubriek.server.keys import Keys
 from rubriek.server.limits import Limits
 from rubriek.server.observed import Observed, http_problem
+from rubriek.server.page import Page
 from rubriek.server.service import Service
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ def routes() -> list[Route]:
     versions = "/v2/models/{model}", "/v2/models/{model}/versions/{version}"
     return [
         Route("/v1/classify", native.classify, methods=["POST"]),
+        Route("/v1/explain", explaining.explain, methods=["POST"]),
         Route("/v1/models", native.models, methods=["GET"]),
         Route("/predict", tei.predict, methods=["POST"]),
         Route("/models/{model}", huggingface.text_classification, methods=["POST"]),
@@ -100,6 +102,7 @@ def routes() -> list[Route]:
         Route("/health/live", native.live, methods=["GET"]),
         Route("/health/ready", native.ready, methods=["GET"]),
         Route("/metrics", native.exposition, methods=["GET"]),
+        *Page().routes,
     ]
 
 

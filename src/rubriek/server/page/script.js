@@ -215,7 +215,6 @@ function showFile() {
 function forgetFile() {
   state.file = null;
   showFile();
-  $("input").focus();
 }
 
 async function loadExamples() {
@@ -298,7 +297,7 @@ $("input").addEventListener("keydown", (event) => {
 $("key").addEventListener("input", () => requests.useKey($("key").value));
 $("model").addEventListener("change", showEngine);
 $("upload").addEventListener("change", () => { if ($("upload").files[0]) useFile($("upload").files[0]); $("upload").value = ""; });
-$("file-away").addEventListener("click", forgetFile);
+$("file-away").addEventListener("click", () => { forgetFile(); $("input").focus(); });
 $("stop").addEventListener("click", () => state.running?.abort());
 $("more").addEventListener("click", () => { showRows(state.shown + ROWS_AT_ONCE); showMany(); });
 $("download-csv").addEventListener("click", () => saveAs("csv"));
