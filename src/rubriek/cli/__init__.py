@@ -21,6 +21,7 @@ import rubriek
 from rubriek.cli.classify import classify
 from rubriek.cli.compare_tokenization import compare_tokenization
 from rubriek.cli.doctor import doctor
+from rubriek.cli.hub import hub
 from rubriek.cli.models import models
 from rubriek.cli.serve import serve
 from rubriek.cli.transfer import shown
@@ -78,6 +79,7 @@ def main() -> None:
 
 main.add_command(classify)
 main.add_command(models)
+main.add_command(hub)
 main.add_command(compare_tokenization)
 main.add_command(doctor)
 main.add_command(serve)

@@ -82,12 +82,10 @@ def publish(
     """  # noqa: D301 -- click reads \b
     from rubriek import hub
     from rubriek.cli.terminal import facts
-    from rubriek.cli.transfer import shown
     from rubriek.hub.publishing import publish as publish_bundle
 
     bundle = hub.resolve(ref)
-    with shown():
-        made = publish_bundle(bundle, to, name=name, language=language, url=url)
+    made = publish_bundle(bundle, to, name=name, language=language, url=url)
     resource = made.resource
     if as_json:
         values = {"name": resource.name, "language": resource.language, "file": resource.file}

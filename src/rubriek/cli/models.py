@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from rubriek.cli.cards import card, publish
 from rubriek.cli.export import export
 from rubriek.cli.importing import import_, quantize
 from rubriek.cli.keeping import prune, pull, remove, verify
@@ -39,7 +40,7 @@ def models() -> None:
     """  # noqa: D301 -- click reads \b
 
 
-for command in (pull, import_, quantize, export, verify, remove, prune):
+for command in (pull, import_, quantize, card, export, publish, verify, remove, prune):
     models.add_command(command)
 
 
