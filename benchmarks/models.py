@@ -79,6 +79,10 @@ def prepare(name: str) -> Forms:
         _write_base(forms.huggingface) if name == "base" else _write_nl_news(forms.huggingface, built_in)
     if not forms.onnx.exists() and install_line("transformers") is None:
         _export(forms.huggingface, forms.onnx)
+    if forms.onnx.exists():
+        # text-embeddings-inference takes no option for it: without this it reads all positions there are, 512.
+        limit = json.dumps({"max_seq_length": MAX_LENGTH, "do_lower_case": False})
+        (forms.onnx / "sentence_bert_config.json").write_text(limit, encoding="utf-8")
     if not forms.fp32.exists():
         rubriek.models.import_model(forms.huggingface, forms.fp32, name=f"{name}-fp32", max_length=MAX_LENGTH)
     if not forms.int8.exists():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from benchmarks.report import machine_lines, percent, row, target_lines
 from benchmarks.serving.outcomes import QUANTILES, Stage, drift
@@ -149,9 +149,16 @@ def _cells(stage: Stage) -> list[str]:
         f"{stage.fates['refused']:,}",
         f"**{stage.lost:,}**" if stage.lost else "0",
         *(" / ".join(_ms(stage.latency(share, kind)) for share in QUANTILES) for kind in stage.latencies),
-        f"{stage.memory[-1] / 1e6:,.0f} ({drift(stage.memory):+.1%})" if stage.memory else "–",
+        _memory(stage.memory),
         f"{percent(cpu['service'])}, {percent(cpu['generator'])}, {others}",
     ]
+
+
+def _memory(samples: Sequence[float]) -> str:
+    if not samples:
+        return "–"
+    grown = drift(samples)
+    return f"{samples[-1] / 1e6:,.0f}" + ("" if math.isnan(grown) else f" ({grown:+.1%})")
 
 
 def _rate(value: float | None) -> str:

@@ -133,14 +133,17 @@ class Running:
                 return self
             time.sleep(0.2)
         self.__exit__()
-        raise ServiceEnded(f"did not answer within {START_SECONDS} s")
+        raise ServiceEnded(f"gave no label within {START_SECONDS} s: {self.found}")
 
     def _answers(self) -> bool:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=START_SECONDS)
         try:
             connection.request("POST", PATH, body_of("Is er iemand?"), {"Content-Type": "application/json"})
-            return connection.getresponse().status == http.client.OK
-        except (OSError, http.client.HTTPException):
+            response = connection.getresponse()
+            self.found = f"{response.status} {response.read(200)!r}"
+            return response.status == http.client.OK
+        except (OSError, http.client.HTTPException) as error:
+            self.found = str(error)
             return False
         finally:
             connection.close()
@@ -176,4 +179,5 @@ def version_of(service: Service) -> str:
         command = [service.command(Path(), 0)[0], "--version"]
     else:
         command = [*service.command(Path(), 0)[:3], "--version"]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return " ".join(told.split())
