@@ -13,7 +13,8 @@ from rubriek.classifier import Classifier, load
 from rubriek.errors import ColumnError, InputError, OptionError, need
 from rubriek.spark import counts, worker
 from rubriek.spark.distribution import Placed, send
-from rubriek.spark.windows import map_windows, spark_type
+from rubriek.spark.types import spark_type
+from rubriek.spark.windows import map_windows
 from rubriek.statistics import Statistics
 from rubriek.tokens import HuggingFaceTokenizer
 

@@ -13,7 +13,8 @@ from rubriek.classifier import Classifier
 from rubriek.errors import need
 from rubriek.spark.classification import Answer, as_classifier
 from rubriek.spark.distribution import send
-from rubriek.spark.windows import spark_type, windows
+from rubriek.spark.types import spark_type
+from rubriek.spark.windows import windows
 from rubriek.statistics import Statistics
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from rubriek import frames
+from rubriek.spark.types import carrier
 
 BYTES_AT_ONCE = 64 * 2**20
 """All columns of a window together: whatever stands beside the texts waits in memory with them."""
@@ -71,7 +72,7 @@ def map_windows(
     -------
     pyspark.sql.DataFrame
     """
-    from pyspark.sql import functions, types
+    from pyspark.sql import types
 
     names = data.columns
     # Spark finds columns by name here, and trips over dots and over names that stand twice. Numbers are safe.
@@ -82,24 +83,33 @@ def map_windows(
             yield from function(window.rename_columns(names)).rename_columns(numbers).to_batches()
 
     numbered = data.toDF(*(str(number) for number in range(len(names))))
+    sent = numbered.select(
+        [_carried(str(number), field.dataType) for number, field in enumerate(data.schema.fields)]
+    )
     schema = types.StructType(
         [
-            types.StructField(number, field.dataType, field.nullable)
+            types.StructField(number, carrier(field.dataType), field.nullable)
             for number, field in zip(numbers, fields, strict=True)
         ]
     )
     given = {} if profile is None else {"profile": profile}
-    mapped = numbered.mapInArrow(on_worker, schema, **given)
+    mapped = sent.mapInArrow(on_worker, schema, **given)
     return mapped.select(
         [
-            functions.col(number).alias(field.name, metadata=field.metadata)
+            _back(number, field.dataType).alias(field.name, metadata=field.metadata)
             for number, field in zip(numbers, fields, strict=True)
         ]
     )
 
 
-def spark_type(kind: pa.DataType) -> Any:
-    """Give Spark's type for an Arrow type."""
-    from pyspark.sql.pandas.types import from_arrow_type
+def _carried(name: str, kind: Any) -> Any:
+    from pyspark.sql import functions
 
-    return from_arrow_type(kind)
+    through = carrier(kind)
+    return functions.col(name) if through == kind else functions.col(name).cast(through).alias(name)
+
+
+def _back(name: str, kind: Any) -> Any:
+    from pyspark.sql import functions
+
+    return functions.col(name) if carrier(kind) == kind else functions.col(name).cast(kind)

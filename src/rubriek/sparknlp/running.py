@@ -12,7 +12,8 @@ import pyarrow as pa
 from rubriek import frames
 from rubriek.spark import worker
 from rubriek.spark.distribution import send
-from rubriek.spark.windows import map_windows, spark_type
+from rubriek.spark.types import spark_type
+from rubriek.spark.windows import map_windows
 from rubriek.sparknlp.annotation import ARROW_COLUMN, Annotation
 from rubriek.sparknlp.rows import Plan, Rows, Source
 from rubriek.sparknlp.sources import ArrowSource, source_of
