@@ -103,7 +103,7 @@ def page_of(card: Card, found: Found) -> Page:
         rubriek=_snippets(found, published=bool(links.s3 or links.download or found.edition)),
         code={CODE.get(name, name.capitalize()): code for name, code in read_examples(use).items()},
         use=as_html(prose(use, without="code")),
-        facts=read_facts(facts),
+        facts={name: value for name, value in read_facts(facts).items() if value != found.name},
         notes=as_html(prose(facts, without="tables")),
         sections=[
             (part.title, as_html(prose(part.text)))

@@ -60,9 +60,10 @@
     element.append(...children);
     return element;
   };
+  const broken = (name) => name.split("_").flatMap((part, n) => (n ? ["_", made("wbr", {}), part] : [part]));
   const entry = (card) => {
     const facts = KINDS.flatMap((kind) => card.has[kind].map((n) => values[kind][n])).concat(card.date);
-    const link = made("a", { href: `cards/${encodeURIComponent(card.page)}.html`, textContent: card.name });
+    const link = made("a", { href: `cards/${encodeURIComponent(card.page)}.html` }, ...broken(card.name));
     const meta = made("p", { className: "meta" }, ...facts.filter(Boolean).map((f) => made("span", { textContent: f })));
     return made("li", {}, link, ...(card.title ? [made("p", { className: "title", textContent: card.title })] : []), meta);
   };
