@@ -80,7 +80,7 @@ def prepare(name: str) -> Forms:
     if not forms.onnx.exists() and install_line("transformers") is None:
         _export(forms.huggingface, forms.onnx)
     if forms.onnx.exists():
-        # text-embeddings-inference takes no option for it: without this it reads all positions there are, 512.
+        # text-embeddings-inference has no option for it: without this file it reads all 512 positions.
         limit = json.dumps({"max_seq_length": MAX_LENGTH, "do_lower_case": False})
         (forms.onnx / "sentence_bert_config.json").write_text(limit, encoding="utf-8")
     if not forms.fp32.exists():

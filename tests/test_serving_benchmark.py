@@ -105,6 +105,7 @@ def test_every_request_has_one_fate(statuses):
         "failed": sum(statuses.count(status) for status in (500, 503, "broken")),
         "unanswered": statuses.count(None),
     }
+    assert sum(stage.errors.values()) == stage.fates["failed"]
     assert stage.lost == len(statuses) - statuses.count(200) - statuses.count(429)
 
 
@@ -370,6 +371,7 @@ def a_stage(name: str, throughput: float, **changes) -> Stage:
         offered=None if "client" in name else throughput,
         seconds=10.0,
         fates={"good": 100, "refused": 0, "failed": 0, "unanswered": 0},
+        errors={},
         throughput=throughput,
         latencies={kind: [0.01, 0.02, 0.025] for kind in ("all", "headlines", "articles")},
         wrong=0,
@@ -461,8 +463,10 @@ def test_the_report_names_lost_requests_a_disturbed_stage_and_a_late_generator()
     run.quick = True
     stage = run.measured[0].find("100%")
     stage.fates["failed"], stage.cpu["others"], stage.late = 7, 0.2, 0.009
+    stage.errors = {"500": 6, "broken": 1}
     page = markdown(run)
     assert "| **7** |" in page
+    assert "Lost in 100%: 6 500, 1 broken." in page
     assert "**20.0%**" in page
     assert "The generator was late in: 100% (9.0 ms)." in page
     assert "A quick run" in page

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import statistics
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from http import HTTPStatus
@@ -90,6 +91,8 @@ class Stage:
         How long requests were sent.
     fates : dict
         How many requests were good, refused, failed, unanswered. They add up to all that were sent.
+    errors : dict
+        Of the failed, how many by status; "broken" where the connection ended without an answer.
     throughput : float
         Good answers per second, in texts of average length: the pieces of the texts answered, divided by the
         pieces of the average text. A service that refuses the articles first gains nothing by it.
@@ -109,6 +112,7 @@ class Stage:
     offered: float | None
     seconds: float
     fates: dict[str, int]
+    errors: dict[str, int]
     throughput: float
     latencies: dict[str, list[float]]
     wrong: int
@@ -181,6 +185,7 @@ def summarise(
         offered,
         seconds,
         fates,
+        dict(Counter(str(one.status or "broken") for one in outcomes if one.fate == "failed")),
         pieces / texts.average_pieces / (seconds - begin),
         {kind: [quantile(values, share) for share in QUANTILES] for kind, values in by_kind.items()},
         wrong=sum(one.label != texts.labels[one.text] for one in good),

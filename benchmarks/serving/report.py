@@ -133,6 +133,12 @@ def _stages(one: Measured) -> Iterator[str]:
     yield row(["---"] + ["---:"] * (len(COLUMNS) - 1))
     for stage in one.stages:
         yield row(_cells(stage))
+    for stage in one.stages:
+        if stage.lost:
+            causes = {**stage.errors, "no answer": stage.fates["unanswered"]}
+            told = ", ".join(f"{count:,} {cause}" for cause, count in causes.items() if count)
+            yield ""
+            yield f"Lost in {stage.name}: {told}."
     if late := [f"{stage.name} ({_ms(stage.late)} ms)" for stage in one.stages if stage.late > LATE]:
         yield ""
         yield f"The generator was late in: {', '.join(late)}."

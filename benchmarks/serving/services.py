@@ -1,7 +1,7 @@
 """The services that are compared: how each is started, asked and ended.
 
-All answer the same request, ``POST /predict`` of text-embeddings-inference: ``{"inputs": text}`` gives a list
-of labels with scores. So the generator sends every one of them the very same bytes.
+All answer the same request, ``POST /predict`` of text-embeddings-inference: ``{"inputs": text,
+"truncate": true}`` gives a list of labels with scores. So the generator sends every one of them the very same bytes.
 """
 
 from __future__ import annotations
@@ -168,7 +168,7 @@ class Running:
 
 def body_of(text: str) -> bytes:
     """The question about one text."""
-    return json.dumps({"inputs": text}, ensure_ascii=False).encode()
+    return json.dumps({"inputs": text, "truncate": True}, ensure_ascii=False).encode()
 
 
 def version_of(service: Service) -> str:
