@@ -305,17 +305,13 @@ class Classifier:
             empty = np.diff(distinct.offsets) == 0
         return self._answer(self._cut(distinct, pa.array(which), empty, options_, counted), counted)
 
-    def prepare(
-        self, texts: pa.Array | pa.ChunkedArray, *, statistics: Statistics | None = None, **options: Any
-    ) -> Prepared:
+    def prepare(self, texts: pa.Array | pa.ChunkedArray, **options: Any) -> Prepared:
         """Tokenise and cut texts: the first half of the path, for who runs batches of many callers together.
 
         Parameters
         ----------
         texts : pyarrow string array
             The texts, null where there is none. All are taken at once: their number is the caller's to limit.
-        statistics : Statistics, optional
-            Times are added to it.
         **options
             See `Options`.
 
@@ -338,23 +334,18 @@ class Classifier:
         >>> prepared = classifier.prepare(pyarrow.array(["Beurs sluit hoger", None, "Beurs sluit hoger"]))
         >>> ids, mask = prepared.assemble(numpy.arange(len(prepared)))
         >>> answers = classifier.finish(prepared, classifier.engine.run(ids, mask))
-        >>> len(prepared), answers["label"].to_pylist()
+        >>> len(prepared), [answer["label"] for answer in answers]
         (1, ['Economie', None, 'Economie'])
         """
         settled = self._settled(options)
         column = frames.strings(texts, "the column")
         whole = pa.concat_arrays(column.chunks) if isinstance(column, pa.ChunkedArray) else column
-        return self._prepare(whole, settled, Statistics() if statistics is None else statistics)
+        return self._prepare(whole, settled, Statistics())
 
     def finish(
-        self,
-        prepared: Prepared,
-        logits: NDArray[np.float32],
-        *,
-        problem_type: ProblemType | None = None,
-        statistics: Statistics | None = None,
-    ) -> pa.Table:
-        """Turn logits into result columns: the second half of the path.
+        self, prepared: Prepared, logits: NDArray[np.float32], *, problem_type: ProblemType | None = None
+    ) -> list[dict[str, Any]]:
+        """Turn logits into answers: the second half of the path.
 
         Parameters
         ----------
@@ -365,16 +356,17 @@ class Classifier:
         problem_type : str, optional
             How logits become scores; see `rubriek.scores.activate`. Default: the model's. ``"regression"``
             leaves them as they are.
-        statistics : Statistics, optional
-            Counts and times are added to it.
 
         Returns
         -------
-        pyarrow.Table
-            As `classify` gives it.
+        list of dict
+            The columns of `classify` as plain values, a dictionary for each text; all None where it was null.
         """
         bundle = self.bundle if problem_type is None else replace(self.bundle, problem_type=problem_type)
-        return self._finish(prepared, logits, bundle, Statistics() if statistics is None else statistics)
+        options = prepared.options
+        answers = results.rows(bundle, options, _answers(prepared, logits, bundle))
+        nothing: dict[str, Any] = dict.fromkeys(results.schema(bundle, options).names)
+        return [dict(nothing if row is None else answers[row]) for row in prepared.rows.to_pylist()]
 
     def explain(
         self, text: str, *, label: str | None = None, spans: int = 128, **options: Any
@@ -471,7 +463,7 @@ class Classifier:
         return pa.concat_tables([results.schema(self.bundle, options).empty_table(), *parts])
 
     def _answer(self, prepared: Prepared, statistics: Statistics) -> pa.Table:
-        return self._finish(prepared, self._run(prepared, statistics), self.bundle, statistics)
+        return self._finish(prepared, self._run(prepared, statistics), statistics)
 
     def _prepare(self, texts: pa.Array, options: Options, statistics: Statistics) -> Prepared:
         """Tokenise one window: each distinct text once."""
@@ -502,26 +494,12 @@ class Classifier:
             )
         return Prepared(tokens, sequences, rows, counts, empty, length, options)
 
-    def _finish(
-        self, prepared: Prepared, logits: NDArray[np.float32], bundle: Bundle, statistics: Statistics
-    ) -> pa.Table:
+    def _finish(self, prepared: Prepared, logits: NDArray[np.float32], statistics: Statistics) -> pa.Table:
         """Give every row its text's answer."""
-        counts = prepared.counts
         with statistics.timed("results"):
-            window_scores = activate(logits, bundle.problem_type)
-            scores, windows = pool(window_scores, prepared.sequences.text, len(counts))
-            answers = results.table(
-                bundle,
-                prepared.options,
-                scores=scores,
-                tokens=counts,
-                truncated=(counts > prepared.length) & (windows == 1),
-                windows=windows,
-                empty=prepared.empty,
-                window_scores=window_scores,
-            )
+            answers = results.table(self.bundle, prepared.options, _answers(prepared, logits, self.bundle))
             answered = answers.take(prepared.rows)
-        self._count(answered, statistics, distinct=len(counts))
+        self._count(answered, statistics, distinct=len(prepared.counts))
         return answered
 
     def _run(self, prepared: Prepared, statistics: Statistics) -> NDArray[np.float32]:
@@ -573,6 +551,14 @@ def _windows(texts: pa.Array | pa.ChunkedArray) -> Iterator[pa.Array]:
     whole = texts if isinstance(texts, pa.ChunkedArray) else pa.chunked_array([texts])
     for start, rows in frames.windows(whole):
         yield pa.concat_arrays(whole.slice(start, rows).chunks)
+
+
+def _answers(prepared: Prepared, logits: NDArray[np.float32], bundle: Bundle) -> results.Answers:
+    counts = prepared.counts
+    window_scores = activate(logits, bundle.problem_type)
+    scores, windows = pool(window_scores, prepared.sequences.text, len(counts))
+    truncated = (counts > prepared.length) & (windows == 1)
+    return results.Answers(scores, counts, truncated, windows, prepared.empty, window_scores)
 
 
 def _refuse_long(

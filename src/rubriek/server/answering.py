@@ -19,6 +19,7 @@ from rubriek.server.problems import Problem
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from rubriek.classifier import Classifier
     from rubriek.models.bundle import ProblemType
     from rubriek.prepared import Prepared
     from rubriek.server.limits import Limits
@@ -32,6 +33,9 @@ CHARACTERS_A_PIECE = 4
 SHARE_OF_QUEUE = 8
 """A request is put into the queue part by part, each an eighth of what may wait, two at a time."""
 PARTS_AT_ONCE = 2
+CHARACTERS_IN_THE_LOOP = 2000
+"""More than these are tokenised in a thread. So few take a third of a millisecond, and going to a thread and
+back, on a machine that is busy, takes longer."""
 ROWS_IN_THE_LOOP = 16
 """More rows than these are turned into results in a thread."""
 LONGEST_RETRY_AFTER = 60
@@ -149,7 +153,7 @@ class Answering:
         await self._room(scheduler, reserved, waits)
         start = time.perf_counter()
         try:
-            prepared: Prepared = await self.in_thread(_prepare, question, texts)
+            prepared = await self._prepared(question, texts)
         except BaseException:
             scheduler.release(reserved)
             raise
@@ -161,6 +165,12 @@ class Answering:
         timing.tokens += sum(row["tokens"] or 0 for row in rows)
         timing.truncated += sum(row["truncated"] or 0 for row in rows)
         return rows
+
+    async def _prepared(self, question: Question, texts: Sequence[str | None]) -> Prepared:
+        if sum(len(text) for text in texts if text) <= CHARACTERS_IN_THE_LOOP:
+            return _prepare(question, texts)
+        prepared: Prepared = await self.in_thread(_prepare, question, texts)
+        return prepared
 
     def _parts(self, texts: Sequence[str | None], question: Question) -> Iterator[Sequence[str | None]]:
         most = self.limits.queue_tokens // SHARE_OF_QUEUE
@@ -226,10 +236,9 @@ def _prepare(question: Question, texts: Sequence[str | None]) -> Prepared:
 
 
 def _finish(
-    classifier: Any, prepared: Prepared, logits: NDArray[Any], problem_type: ProblemType | None
+    classifier: Classifier, prepared: Prepared, logits: NDArray[Any], problem_type: ProblemType | None
 ) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = classifier.finish(prepared, logits, problem_type=problem_type).to_pylist()
-    return rows
+    return classifier.finish(prepared, logits, problem_type=problem_type)
 
 
 def _settle(done: asyncio.Future[None]) -> None:

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 
 from rubriek.server import problems
@@ -106,11 +106,10 @@ class Observed:
         )
 
     def _add_headers(self, message: Message, exchange: Exchange) -> None:
-        headers = MutableHeaders(scope=message)
-        headers["X-Request-Id"] = exchange.id
-        headers["X-Content-Type-Options"] = "nosniff"
+        headers = message["headers"] = list(message["headers"])
+        headers += [(b"x-request-id", exchange.id.encode()), (b"x-content-type-options", b"nosniff")]
         if self._service.draining:
-            headers["Connection"] = "close"
+            headers.append((b"connection", b"close"))
 
     def _told(self, scope: Scope, exchange: Exchange, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "other")

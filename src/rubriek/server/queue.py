@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 from bisect import bisect_left, insort
 from typing import TYPE_CHECKING
 
@@ -10,9 +11,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-LEAST_PADDING = 8
-"""Pieces that a row may be shorter or longer than the row a batch is built around; or a share of them."""
-PADDING_SHARE = 8
+CALL = 16
+"""Padded positions that a batch may have: about as much work as another call of the engine takes."""
 
 
 class Waiting:
@@ -113,24 +113,28 @@ class BatchQueue:
         return batch
 
     def _around(self, first: Waiting, budget: int) -> tuple[int, int]:
-        """Find the rows of a batch: neighbours in length, the nearest first, while they fit."""
+        """Find the rows of a batch: neighbours in length, the nearest first, while they fit.
+
+        A row that would have to be padded more than a call of the engine costs had better wait for the next.
+        """
         rows = self._by_length
         low = bisect_left(rows, first)
         high = low + 1
-        slack = max(LEAST_PADDING, first.length // PADDING_SHARE)
-        longest = first.length
-        while True:
-            below = first.length - rows[low - 1].length if low > 0 else slack + 1
-            above = rows[high].length - first.length if high < len(rows) else slack + 1
-            if min(below, above) > slack:
-                return low, high
+        longest = real = first.length
+        while low > 0 or high < len(rows):
+            below = first.length - rows[low - 1].length if low > 0 else math.inf
+            above = rows[high].length - first.length if high < len(rows) else math.inf
+            added = rows[low - 1] if below <= above else rows[high]
+            longest = max(longest, added.length)
+            real += added.length
+            size = (high - low + 1) * longest
+            if size > budget or size - real > CALL:
+                break
             if below <= above:
                 low -= 1
             else:
-                longest = rows[high].length
                 high += 1
-            if (high - low) * longest > budget:
-                return (low + 1, high) if below <= above else (low, high - 1)
+        return low, high
 
     def _due_first(self) -> Waiting | None:
         """Look at the one that is due first; leave behind what was taken, dropped or hastened."""

@@ -1,7 +1,7 @@
 """Tensors of the Open Inference Protocol (KServe v2), in JSON and in its binary extension.
 
 Sources: the protocol's REST specification and "Binary Tensor Data Extension" on KServe's site. A BYTES
-element is its length, 4 bytes little-endian, then its bytes; tensors follow the JSON part of the body in order.
+element is its length, 4 bytes little-endian, then its bytes; tensors follow the JSON part of a body in order.
 """
 
 from __future__ import annotations

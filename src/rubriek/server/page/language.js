@@ -45,25 +45,25 @@ const TEXTS = {
     reading: (done, all) => `${done} van ${all} berichten gelezen.`,
     stopped: (done, all) => `Gestopt: ${done} van ${all} berichten gelezen.`,
     done: (label, score) => `${label}, ${score}.`,
-    doneMany: (all) => `${all} berichten gelezen. Kies er een om te zien waar het model op afging.`,
+    doneMany: (all, time) => `${all} berichten gelezen in ${time}. Kies er een om te zien waar het model op afging.`,
     waiting: (seconds) => `De dienst heeft het druk; over ${seconds} s verder.`,
     certain: (score) => `Het model geeft deze rubriek een kans van ${score}.`,
     doubtful: (score, second, its) => `Het model twijfelt: ${score} hiervoor, ${its} voor ${second}.`,
     value: (score) => `De waarde is ${score}.`,
     whyTitle: (label) => `Waarop ${label} rust`,
     explaining: "Woord voor woord nagaan…",
-    without: (words, label, before, after) =>
-      `Zonder ${words} gaat ${label} van ${before} naar ${after}.`,
+    without: (before, words, after) => `Zonder ‘${words}’ zakt de kans van ${before} naar ${after}`,
+    alsoWithout: (words, after) => `, zonder ‘${words}’ naar ${after}`,
     noWord: (label) => `Geen enkel woord draagt ${label} in zijn eentje.`,
     word: (word, before, after) => `Zonder ‘${word}’: ${before} wordt ${after}`,
     facts: (read, tokens) => `${read} van ${tokens} tokens gelezen.`,
     whole: (tokens) => `${tokens} tokens, helemaal gelezen.`,
     cut: "Het model heeft niet verder gelezen dan hier; de grijze tekst telt niet mee.",
-    time: (ms) => `Antwoord in ${ms} ms.`,
+    times: (answered, explained) => `Antwoord in ${answered}, uitleg in ${explained}.`,
     none: "Dit bericht is leeg.",
     engine: (model, labels, engine, precision, length) =>
       `${model}: ${labels} rubrieken, leest ${length} tokens; ${engine}, ${precision}.`,
-    rows: (count, name) => `${count} rijen in ${name}.`,
+    rows: (count) => `${count} rijen`,
     moreRows: (count) => `Nog ${count} tonen`,
     copied: "Gekopieerd.",
     notCopied: "De browser laat kopiëren hier niet toe; de code is nu geselecteerd.",
@@ -126,24 +126,25 @@ const TEXTS = {
     reading: (done, all) => `${done} of ${all} items read.`,
     stopped: (done, all) => `Stopped: ${done} of ${all} items read.`,
     done: (label, score) => `${label}, ${score}.`,
-    doneMany: (all) => `${all} items read. Choose one to see what the model went by.`,
+    doneMany: (all, time) => `${all} items read in ${time}. Choose one to see what the model went by.`,
     waiting: (seconds) => `The service is busy; going on in ${seconds} s.`,
     certain: (score) => `The model gives this section a probability of ${score}.`,
     doubtful: (score, second, its) => `The model is in doubt: ${score} for this, ${its} for ${second}.`,
     value: (score) => `The value is ${score}.`,
     whyTitle: (label) => `What ${label} rests on`,
     explaining: "Checking word by word…",
-    without: (words, label, before, after) => `Without ${words}, ${label} goes from ${before} to ${after}.`,
+    without: (before, words, after) => `Without ‘${words}’ the probability falls from ${before} to ${after}`,
+    alsoWithout: (words, after) => `, without ‘${words}’ to ${after}`,
     noWord: (label) => `No single word carries ${label} by itself.`,
     word: (word, before, after) => `Without ‘${word}’: ${before} becomes ${after}`,
     facts: (read, tokens) => `${read} of ${tokens} tokens read.`,
     whole: (tokens) => `${tokens} tokens, all of them read.`,
     cut: "The model read no further than here; the grey text counts for nothing.",
-    time: (ms) => `Answered in ${ms} ms.`,
+    times: (answered, explained) => `Answered in ${answered}, explained in ${explained}.`,
     none: "This item is empty.",
     engine: (model, labels, engine, precision, length) =>
       `${model}: ${labels} sections, reads ${length} tokens; ${engine}, ${precision}.`,
-    rows: (count, name) => `${count} rows in ${name}.`,
+    rows: (count) => `${count} rows`,
     moreRows: (count) => `Show ${count} more`,
     copied: "Copied.",
     notCopied: "The browser does not allow copying here; the code is selected now.",
@@ -202,6 +203,12 @@ export function percent(share) {
   const shown = Math.min(Math.max(share, share > 0 ? 0.001 : 0), share < 1 ? 0.999 : 1);
   const format = { style: "percent", minimumFractionDigits: digits, maximumFractionDigits: digits };
   return new Intl.NumberFormat(language, format).format(shown);
+}
+
+export function duration(milliseconds) {
+  const short = milliseconds < 1000;
+  const format = { style: "unit", unit: short ? "millisecond" : "second", unitDisplay: "short", maximumFractionDigits: short ? 0 : 1 };
+  return new Intl.NumberFormat(language, format).format(short ? Math.max(1, milliseconds) : milliseconds / 1000);
 }
 
 export const today = () =>

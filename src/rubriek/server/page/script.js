@@ -8,11 +8,13 @@ import * as view from "./view.js";
 const { $, make } = view;
 const { say, number } = language;
 const ROWS_AT_ONCE = 100;
+const narrow = matchMedia("(max-width: 52rem)"); // as in style.css: the result is below the form
 
 const state = {
   models: [],
   file: null, // what was dropped or opened
-  table: null, // what was asked last: { columns, rows }
+  table: null, // what was asked last: all its columns, those with the text, the texts
+  columns: [],
   texts: [],
   answers: [],
   asked: null, // the model that answered
@@ -20,6 +22,7 @@ const state = {
   label: null,
   explanation: null,
   shown: 0,
+  milliseconds: 0, // that the answers took
   running: null,
   explaining: null,
 };
@@ -32,12 +35,12 @@ function asked() {
   if (state.file) {
     const chosen = [...$("columns").querySelectorAll("input:checked")].map((box) => box.value);
     if (!chosen.length) throw new tables.FileError(say("noColumn"));
-    return { table: state.file, texts: tables.texts(state.file, chosen) };
+    return { table: state.file, columns: chosen, texts: tables.texts(state.file, chosen) };
   }
   const text = $("input").value;
   if (!text.trim()) throw new tables.FileError(say("noText"));
   const texts = $("lines").checked ? text.split("\n").filter((line) => line.trim()) : [text];
-  return { table: { columns: ["text"], rows: texts.map((one) => [one]) }, texts };
+  return { table: { columns: ["text"], rows: texts.map((one) => [one]) }, columns: ["text"], texts };
 }
 
 async function submit() {
@@ -45,9 +48,8 @@ async function submit() {
   state.explaining?.abort();
   try {
     if (!state.models.length) await loadModels();
-    const { table, texts } = asked();
     const running = new AbortController();
-    Object.assign(state, { table, texts, answers: [], asked: model(), opened: null, label: null, running, shown: 0 });
+    Object.assign(state, asked(), { answers: [], asked: model(), opened: null, label: null, running, shown: 0 });
     clear();
     await classify(running);
   } catch (error) {
@@ -59,6 +61,7 @@ async function classify(running) {
   const { texts } = state;
   const many = texts.length > 1;
   $("progress-field").hidden = !many;
+  const start = performance.now();
   status(say("working"));
   const waiting = (seconds) => status(say("waiting", seconds));
   try {
@@ -78,12 +81,14 @@ async function classify(running) {
     if (state.running === running) $("progress-field").hidden = true;
   }
   if (state.running !== running || !state.answers.length) return;
+  state.milliseconds = performance.now() - start;
   if (state.answers.length === texts.length) {
-    status(many ? say("doneMany", number(texts.length)) : spoken(state.answers[0]));
+    status(many ? say("doneMany", number(texts.length), language.duration(state.milliseconds)) : spoken(state.answers[0]), { seen: many });
   }
-  view.snippets(state.asked, texts, !$("key-field").hidden);
+  view.snippets(state.asked, state, !$("key-field").hidden);
   $("after").hidden = false;
   if (!many) await open(0);
+  else if (narrow.matches) $("many").scrollIntoView();
 }
 
 const spoken = (answer) =>
@@ -117,7 +122,7 @@ async function open(index) {
     else row.removeAttribute("aria-current");
   });
   $("one").hidden = false;
-  if (state.texts.length > 1) $("one").scrollIntoView({ block: "nearest", behavior: "auto" });
+  if (narrow.matches || state.texts.length > 1) $("one").scrollIntoView({ block: narrow.matches ? "start" : "nearest" });
   await choose(state.answers[index].label);
 }
 
@@ -136,7 +141,8 @@ async function choose(label) {
   try {
     const told = await requests.explain(state.asked.name, text, label, { signal: explaining.signal });
     if (state.explaining !== explaining) return;
-    state.explanation = { text, told, milliseconds: performance.now() - start };
+    const times = state.texts.length === 1 ? [state.milliseconds, performance.now() - start] : null;
+    state.explanation = { text, told, times };
     showExplanation();
   } catch (error) {
     if (error.name !== "AbortError") failed(error);
@@ -148,12 +154,14 @@ function showAnswer() {
 }
 
 function showExplanation() {
-  const { text, told, milliseconds } = state.explanation;
-  view.explained(text, told, state.asked, milliseconds);
+  const { text, told, times } = state.explanation;
+  view.explained(text, told, state.asked, times);
 }
 
-function status(text) {
+// Where the page shows the same anyway, it is for those who listen.
+function status(text, { seen = true } = {}) {
   $("status").textContent = text;
+  $("status").classList.toggle("hidden", !seen);
 }
 
 function failed(error) {
@@ -184,7 +192,9 @@ async function loadModels() {
 
 function showEngine() {
   const one = model();
-  if (one) $("engine").textContent = say("engine", one.name, one.labels.length, one.engine, one.precision, number(one.max_length));
+  if (!one) return;
+  $("sections").replaceChildren(...one.labels.map((name) => make("li", { text: name })));
+  $("engine").textContent = say("engine", one.name, one.labels.length, one.engine, one.precision, number(one.max_length));
 }
 
 async function useFile(file) {
@@ -209,7 +219,7 @@ function showFile() {
   $("text-field").hidden = Boolean(state.file);
   if (!state.file) return;
   $("file-name").textContent = state.file.name;
-  $("file-facts").textContent = say("rows", number(state.file.rows.length), state.file.name);
+  $("file-facts").textContent = say("rows", number(state.file.rows.length));
 }
 
 function forgetFile() {
@@ -232,7 +242,10 @@ async function loadExamples() {
   }));
 }
 
-const count = () => { $("characters").textContent = say("characters", number(Array.from($("input").value).length)); };
+function count() {
+  const characters = Array.from($("input").value).length;
+  $("characters").textContent = characters ? say("characters", number(characters)) : "";
+}
 
 function save(name, type, content) {
   const url = URL.createObjectURL(new Blob([content], { type }));

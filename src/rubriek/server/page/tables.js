@@ -8,16 +8,16 @@ const TEXT_NAMES = ["text", "tekst", "title", "titel", "headline", "kop", "body"
 
 export class FileError extends Error {}
 
-// Returns { name, columns, rows }: rows are arrays as long as columns, of strings or (JSONL) of any JSON.
+// Returns { name, kind, delimiter, columns, rows }: rows are arrays as long as columns, of strings or (JSONL) of any JSON.
 export async function read(file) {
-  const kind = file.name.toLowerCase().match(/\.(csv|tsv|jsonl|ndjson|txt)$/)?.[1];
+  const kind = file.name.toLowerCase().match(/\.(csv|tsv|jsonl|ndjson|txt)$/)?.[1].replace("ndjson", "jsonl");
   if (!kind) throw new FileError(say("unknownFile", file.name));
   if (file.size > MOST_MEGABYTES * 1e6) throw new FileError(say("tooLargeFile", MOST_MEGABYTES));
   const text = decoded(await file.arrayBuffer());
-  const table = kind === "txt" ? lines(text) : kind.endsWith("l") || kind === "ndjson" ? objects(text) : delimited(text, kind);
+  const table = { txt: lines, jsonl: objects, csv: delimited, tsv: delimited }[kind](text, kind);
   if (table.rows.length === 0) throw new FileError(say("emptyFile"));
   if (table.rows.length > MOST_ROWS) throw new FileError(say("tooManyRows", table.rows.length, MOST_ROWS));
-  return { name: file.name, ...table };
+  return { name: file.name, kind, ...table };
 }
 
 function decoded(bytes) {
@@ -42,7 +42,7 @@ function delimited(text, kind) {
   for (const { line, cells } of records) {
     if (cells.length !== columns.length) throw new FileError(say("ragged", line, cells.length, columns.length));
   }
-  return { columns, rows: records.map(({ cells }) => cells) };
+  return { delimiter, columns, rows: records.map(({ cells }) => cells) };
 }
 
 const likelier = (header) => (header.split(";").length > header.split(",").length ? ";" : ",");

@@ -1,10 +1,13 @@
 // Draws answers. Everything that comes from a text or the service is set as text, never as HTML.
 
-import { number, percent, say } from "./language.js";
+import { duration, number, percent, say } from "./language.js";
 
 const DOUBTFUL = 0.6;
+const MOST_IN_CURL = 3;
 const SHOWN_WORDS = 3;
-const LEAST_SHIFT = 0.02; // of the strongest word: weaker ones are left unmarked
+// A word's strength is its weight beside the strongest one's, or beside this where all are weak: then nothing is dark.
+const LEAST_FULL_STRENGTH = 1;
+const LEAST_SHOWN = 0.08;
 const STRONG = 0.5;
 const DARKEST = 0.55;
 
@@ -54,8 +57,7 @@ export function answer(answered, model, { chosen, choose }) {
   else if (answered.score < DOUBTFUL && ranked.length > 1 && !answered.labels) {
     $("verdict").textContent = say("doubtful", score, ranked[1][0], shown(ranked[1][1], model));
   } else $("verdict").textContent = say("certain", score);
-  for (const id of ["scores", "scores-note"]) $(id).hidden = regression;
-  $("scores").previousElementSibling.previousElementSibling.hidden = regression;
+  $("scores-block").hidden = regression;
   const entries = ranked.map(([name, share]) => ({ name, share, text: shown(share, model) }));
   bars($("scores"), entries, { best: (name) => labels.includes(name), chosen, choose });
 }
@@ -70,15 +72,16 @@ export function unexplained(text, label) {
 }
 
 // The text with its words marked: how much each moves the result when it is left out.
-export function explained(text, told, model, milliseconds) {
+export function explained(text, told, model, times) {
   const characters = Array.from(text); // places count code points, JavaScript's strings do not
   const piece = (start, end) => characters.slice(start, end).join("");
-  const most = Math.max(...told.spans.map((span) => Math.abs(span.weight)), 0);
+  const full = Math.max(LEAST_FULL_STRENGTH, ...told.spans.map((span) => Math.abs(span.weight)));
   const parts = [];
   let at = 0;
   for (const span of told.spans) {
-    const share = most ? span.weight / most : 0;
-    parts.push(piece(at, span.start), Math.abs(share) < LEAST_SHIFT ? piece(span.start, span.end) : marked(piece(span.start, span.end), share, span, told, model));
+    const strength = span.weight / full;
+    const words = piece(span.start, span.end);
+    parts.push(piece(at, span.start), Math.abs(strength) < LEAST_SHOWN ? words : marked(words, strength, span, told, model));
     at = span.end;
   }
   parts.push(piece(at, told.read));
@@ -89,33 +92,37 @@ export function explained(text, told, model, milliseconds) {
   $("marked").replaceChildren(...parts);
   $("legend").hidden = told.spans.length === 0;
   $("why-title").textContent = say("whyTitle", told.label);
-  $("why").textContent = because(told, model, most);
+  $("why").textContent = because(told, model);
   const facts = told.truncated ? say("facts", number(model.max_length), number(told.tokens)) : say("whole", number(told.tokens));
-  $("facts").textContent = milliseconds === undefined ? facts : `${facts} ${say("time", number(Math.max(1, Math.round(milliseconds))))}`;
+  $("facts").textContent = times ? `${facts} ${say("times", ...times.map(duration))}` : facts;
 }
 
-function marked(text, share, span, told, model) {
-  const strength = Math.abs(share);
-  const word = make("mark", { className: share > 0 ? "for" : "against", text });
-  word.classList.toggle("strong", strength >= STRONG);
-  word.style.setProperty("--strength", (DARKEST * Math.sqrt(strength)).toFixed(2));
-  word.title = say("word", text, shown(told.score, model), shown(span.without, model));
+function marked(words, strength, span, told, model) {
+  const word = make("mark", { className: strength > 0 ? "for" : "against", text: words });
+  word.classList.toggle("strong", Math.abs(strength) >= STRONG);
+  word.style.setProperty("--strength", (DARKEST * Math.abs(strength) ** 0.7).toFixed(2));
+  word.title = say("word", words, shown(told.score, model), shown(span.without, model));
   return word;
 }
 
-function because(told, model, most) {
+// The same in words: what becomes of the score without the words that carry it.
+function because(told, model) {
+  if (told.spans.length === 0) return say("none");
+  const before = shown(told.score, model);
   const strongest = told.spans.filter((span) => span.weight > 0).sort((a, b) => b.weight - a.weight);
-  const telling = strongest.filter((span) => span.weight >= STRONG * most).slice(0, SHOWN_WORDS);
-  const moved = telling.filter((span) => shown(span.without, model) !== shown(told.score, model));
-  if (!moved.length) return told.spans.length ? say("noWord", told.label) : say("none");
-  return moved.map((span) => say("without", `‘${span.text}’`, told.label, shown(told.score, model), shown(span.without, model))).join(" ");
+  const telling = strongest
+    .filter((span) => span.weight >= STRONG * strongest[0].weight && shown(span.without, model) !== before)
+    .slice(0, SHOWN_WORDS);
+  if (telling.length === 0) return say("noWord", told.label);
+  const [first, ...others] = telling.map((span) => [span.text, shown(span.without, model)]);
+  return `${say("without", before, ...first)}${others.map((other) => say("alsoWithout", ...other)).join("")}.`;
 }
 
 // The table of many answers, as far as asked for.
 export function rows(texts, answers, model, { from, to, open }) {
   const made = answers.slice(from, to).map((answered, place) => {
     const index = from + place;
-    const button = make("button", { type: "button", text: texts[index].slice(0, 300) || "–" });
+    const button = make("button", { type: "button", text: texts[index].trimStart().split("\n", 1)[0].slice(0, 300) || "–" });
     button.addEventListener("click", () => open(index));
     return make("tr", {},
       make("td", { className: "number", text: number(index + 1) }),
@@ -133,18 +140,24 @@ export function division(answers) {
   bars($("division"), entries.map(([name, share]) => ({ name, share, text: number(share) })));
 }
 
-export function snippets(model, texts, withKey) {
-  const many = texts.length > 1;
-  const few = texts.slice(0, 3);
-  const given = many ? `[${few.map((text) => JSON.stringify(text)).join(", ")}]` : JSON.stringify(texts[0]);
-  $("python").textContent = [
-    "import rubriek",
-    "",
-    `classifier = rubriek.load(${JSON.stringify(model.name)})`,
-    `print(classifier.predict(${given}))`,
-    ...(many ? [] : [`print(classifier.explain(${given}))`]),
-  ].join("\n");
-  const body = JSON.stringify({ model: model.name, ...(many ? { texts: few } : { text: texts[0] }), scores: true });
+// The same in Python and with curl. A file is named, not copied into the code.
+export function snippets(model, { texts, table, columns }, withKey) {
+  const named = (value) => JSON.stringify(value);
+  const given = texts.length > 1 ? `[${texts.map(named).join(", ")}]` : named(texts[0]);
+  const load = `classifier = rubriek.load(${named(model.name)})`;
+  if (table.name) {
+    const [reader, ...more] = {
+      tsv: ["read_csv", 'sep="\\t"'], jsonl: ["read_json", "lines=True"], txt: ["read_table", "header=None", 'names=["text"]'],
+    }[table.kind] ?? (table.delimiter === ";" ? ["read_csv", 'sep=";"'] : ["read_csv"]);
+    $("python").textContent = `import pandas\nimport rubriek\n\n${load}\n`
+      + `frame = pandas.${reader}(${[named(table.name), ...more].join(", ")})\n`
+      + `print(classifier.predict(frame, text_column=${named(columns)}))`;
+  } else {
+    const explained = texts.length > 1 ? "" : `\nprint(classifier.explain(${given}))`;
+    $("python").textContent = `import rubriek\n\n${load}\nprint(classifier.predict(${given}))${explained}`;
+  }
+  const few = texts.length > 1 ? { texts: texts.slice(0, MOST_IN_CURL) } : { text: texts[0] };
+  const body = JSON.stringify({ model: model.name, ...few, scores: true });
   $("curl").textContent = [
     `curl -s ${new URL("v1/classify", document.baseURI)}`,
     "-H 'Content-Type: application/json'",
