@@ -1,7 +1,7 @@
 """The services that are compared: how each is started, asked and ended.
 
 All answer the same request, ``POST /predict`` of text-embeddings-inference: ``{"inputs": text,
-"truncate": true}`` gives a list of labels with scores. So the generator sends every one of them the very same bytes.
+"truncate": true}`` gives a list of labels with scores. So the generator sends all of them the same bytes.
 """
 
 from __future__ import annotations

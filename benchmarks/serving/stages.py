@@ -124,6 +124,8 @@ def all_stages(load: Load, *, overload: bool) -> Iterator[Stage]:
     yield alone
     yield many
     most = max(alone.throughput, many.throughput)
+    if most == 0:  # not one good answer: there is no rate to ask for
+        return
     if overload:
         # Only a service that refuses what is too much can be asked too much: the others answer it all, late.
         saturated = load.rate("saturation", most * SATURATING)
