@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import rubriek
 from rubriek import settings
 from rubriek.errors import DownloadError
-from rubriek.hub.transfers import CHUNK, InterruptedTransferError, Opened, not_there
+from rubriek.hub.transfers import InterruptedTransferError, Opened, not_there
 
 if TYPE_CHECKING:
     import httpx2
@@ -102,7 +102,7 @@ def _opened(response: httpx2.Response, address: str) -> Opened:
         start = int(span[1])
         total = None if span[3] == "*" else int(span[3])
     return Opened(
-        chunks=response.iter_raw(CHUNK),
+        chunks=response.iter_raw(),  # as it arrives: a larger chunk would be lost when it breaks off
         start=start,
         total=total,
         tag=headers.get("ETag") or _settled_date(headers),

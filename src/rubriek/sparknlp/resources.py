@@ -56,13 +56,27 @@ def classifier(
 
     reference = parse(name)
     if isinstance(reference, SparkNlpName):
-        return stage(BertForSequenceClassification, reference.name, reference.language, reference.place)
+        return _of_hub(reference)
     bundle = local.here(name) if isinstance(reference, BareName) else resolve(reference)
     if bundle is None:
         name, language = NLU.get(name, (name, language))
-        return stage(BertForSequenceClassification, name, language, remote_loc)
+        return _of_hub(spark_nlp_name(name, language, remote_loc))
     made = BertForSequenceClassification.of(bundle).setMaxSentenceLength(min(bundle.max_length, 512))
     return made._set(caseSensitive=case_sensitive(bundle))
+
+
+def _of_hub(wanted: SparkNlpName) -> BertForSequenceClassification:
+    """Load a classifier with the parameters that it was saved with."""
+    from rubriek.sparknlp.bert_for_sequence_classification import BertForSequenceClassification
+    from rubriek.sparknlp.formats import SavedClassifier, read_saved
+    from rubriek.sparknlp.saving import load, restored
+
+    folder = fetched(wanted)
+    content = read_saved(folder)
+    if not isinstance(content, SavedClassifier):
+        return load(folder, BertForSequenceClassification)  # says what it is instead
+    made: BertForSequenceClassification = restored(content, resolve(wanted))
+    return made
 
 
 def case_sensitive(bundle: Bundle) -> bool:

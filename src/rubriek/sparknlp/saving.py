@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from rubriek.errors import PipelineError, RubriekWarning, UnsupportedModelError
 
 if TYPE_CHECKING:
+    from rubriek.models.bundle import Bundle
     from rubriek.sparknlp.formats import Saved, SavedStage
     from rubriek.sparknlp.stage import Stage
 
@@ -136,8 +137,15 @@ def load(path: str | Path, kind: type[StageType]) -> StageType:
     return stage
 
 
-def restored(content: Saved) -> Any:
+def restored(content: Saved, bundle: Bundle | None = None) -> Any:
     """Make a stage of what was read.
+
+    Parameters
+    ----------
+    content : Saved
+        What was read.
+    bundle : Bundle, optional
+        What was made of it already, where it is a classifier. Default: it is imported.
 
     Raises
     ------
@@ -153,7 +161,8 @@ def restored(content: Saved) -> Any:
         pipeline = jvm_names.stages()[content.class_name]
         return pipeline(inner)._resetUid(content.uid)
     if isinstance(content, SavedClassifier):
-        stage: Any = annotator.BertForSequenceClassification.of(resources.bundle_of(content))
+        made = bundle or resources.bundle_of(content)
+        stage: Any = annotator.BertForSequenceClassification.of(made)
         return _with_params(stage, content)
     known = jvm_names.stages()
     kind = known.get(content.class_name)

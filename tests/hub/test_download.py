@@ -1,0 +1,406 @@
+"""Fetching a file from a server that does not do as it should."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import random
+from pathlib import Path
+
+import pytest
+from hub_server import HubServer, cut, page, running, stalled, status
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rubriek.errors import CacheError, DownloadError, ModelNotFoundError, OfflineError
+from rubriek.hub import download as module
+from rubriek.hub.download import download
+from rubriek.hub.progress import watching
+
+CONTENT = random.Random(7).randbytes(3_000_000)
+
+
+@pytest.fixture
+def served(server: HubServer) -> HubServer:
+    server.files["/news.zip"] = CONTENT
+    return server
+
+
+@pytest.fixture
+def target(own_cache: Path) -> Path:
+    own_cache.mkdir()
+    return own_cache / "news.zip"
+
+
+def ranges(server: HubServer) -> list[str | None]:
+    return [headers.get("Range") for headers in server.asked("/news.zip")]
+
+
+def test_a_file_comes_whole(served, target):
+    found = download(f"{served.address}/news.zip", target)
+    assert target.read_bytes() == CONTENT
+    assert (found.bytes, found.sha256) == (len(CONTENT), hashlib.sha256(CONTENT).hexdigest())
+    assert not found.resumed
+    assert [path.name for path in target.parent.iterdir()] == ["news.zip"]
+
+
+def test_what_breaks_off_goes_on_where_it_was(served, target):
+    served.answers = [cut(1_000_000), cut(500_000)]
+    assert download(f"{served.address}/news.zip", target).bytes == len(CONTENT)
+    assert target.read_bytes() == CONTENT
+    assert ranges(served) == [None, "bytes=1000000-", "bytes=1500000-"]
+
+
+def test_another_call_goes_on_too(served, target, monkeypatch):
+    monkeypatch.setenv("RUBRIEK_RETRIES", "0")
+    served.answers = [cut(1_000_000), cut(0)]
+    with pytest.raises(DownloadError, match="what has arrived is kept"):
+        download(f"{served.address}/news.zip", target)
+    assert download(f"{served.address}/news.zip", target).resumed
+    assert target.read_bytes() == CONTENT
+    assert ranges(served) == [None, "bytes=1000000-", "bytes=1000000-"]
+
+
+def test_progress_counts_tries_anew(served, target, monkeypatch):
+    monkeypatch.setenv("RUBRIEK_RETRIES", "1")
+    served.answers = [answer for _ in range(5) for answer in (cut(100_000), cut(0))]
+    assert download(f"{served.address}/news.zip", target).bytes == len(CONTENT)
+    assert len(ranges(served)) == 11
+
+
+def test_a_file_that_changed_in_between_is_fetched_from_its_start(served, target):
+    def changed(handler):
+        cut(1_000_000)(handler)
+        served.files["/news.zip"] = CONTENT[::-1]
+
+    served.answers = [changed]
+    download(f"{served.address}/news.zip", target)
+    assert target.read_bytes() == CONTENT[::-1]
+
+
+def test_without_a_tag_nothing_is_continued(served, target):
+    served.etags = False
+    served.answers = [cut(1_000_000)]
+    download(f"{served.address}/news.zip", target)
+    assert target.read_bytes() == CONTENT
+    assert ranges(served) == [None, None]
+
+
+def test_a_weak_tag_names_no_bytes(served, target):
+    def weak(handler):
+        handler.send(200, CONTENT[:9], length=len(CONTENT), ETag='W/"1"')
+        handler.close_connection = True
+
+    served.answers = [weak]
+    download(f"{served.address}/news.zip", target)
+    assert target.read_bytes() == CONTENT
+    assert ranges(served) == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("modified", "continued"),
+    [
+        ("Wed, 25 Nov 2026 08:00:00 GMT", True),
+        ("Wed, 25 Nov 2026 09:59:30 GMT", False),  # it may have changed since, under the same second
+        ("Wed, 25 Nov 2026 12:00:00 GMT", False),  # a clock that is wrong
+        ("yesterday", False),
+    ],
+)
+def test_a_date_is_a_tag_when_it_is_a_while_ago(served, target, modified, continued):
+    served.etags = False
+
+    def dated(handler):
+        handler.date_time_string = lambda *_: "Wed, 25 Nov 2026 10:00:00 GMT"
+        handler.send(200, CONTENT[:1000], length=len(CONTENT), Last_Modified=modified)
+        handler.close_connection = True
+
+    served.answers = [dated]
+    download(f"{served.address}/news.zip", target)
+    assert target.read_bytes() == CONTENT
+    assert [headers.get("If-Range") for headers in served.asked("/news.zip")] == [
+        None,
+        modified if continued else None,
+    ]
+
+
+def test_a_server_that_knows_no_ranges(served, target):
+    served.answers = [cut(1_000_000), lambda handler: handler.send(200, CONTENT, **handler.tag)]
+    download(f"{served.address}/news.zip", target)
+    assert target.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("span", ["bytes 5-9/10", "bytes 0-3/3000000", "", "bytes x"])
+def test_another_part_than_was_asked_for_is_not_taken(served, target, span):
+    wrong = status(206, b"wrong", Content_Range=span)
+    served.answers = [cut(1_000_000), wrong]
+    if span in ("bytes 5-9/10", "bytes 0-3/3000000"):  # the next answer is the whole file
+        download(f"{served.address}/news.zip", target)
+        assert target.read_bytes() == CONTENT
+    else:
+        with pytest.raises(DownloadError, match="sends a part and does not say which"):
+            download(f"{served.address}/news.zip", target)
+
+
+def test_416_starts_again(served, target):
+    served.answers = [cut(1_000_000), status(416, Content_Range="bytes */100")]
+    download(f"{served.address}/news.zip", target)
+    assert target.read_bytes() == CONTENT
+    assert ranges(served) == [None, "bytes=1000000-", None]
+
+
+def test_416_for_ever_is_an_error(served, target):
+    served.always = status(416)
+    with pytest.raises(DownloadError, match="shorter than before"):
+        download(f"{served.address}/news.zip", target)
+
+
+@pytest.mark.parametrize("code", [408, 429, 500, 502, 503, 504])
+def test_what_may_pass_is_tried_again(served, target, code):
+    served.answers = [status(code), status(code)]
+    assert download(f"{served.address}/news.zip", target).bytes == len(CONTENT)
+    served.always = status(code)
+    with pytest.raises(DownloadError, match=f"found: +{code}"):
+        download(f"{served.address}/other.zip", target.with_name("other.zip"))
+    assert len(served.asked("/other.zip")) == 3
+
+
+@pytest.mark.parametrize("code", [401, 403, 404, 410])
+def test_what_is_not_there_is_asked_for_once(served, target, code):
+    served.always = status(code)
+    with pytest.raises(ModelNotFoundError, match=f"There is no file .*news.zip[^$]*{code}"):
+        download(f"{served.address}/news.zip", target)
+    assert len(ranges(served)) == 1
+    assert list(target.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("code", [204, 400, 418, 501])
+def test_other_answers_are_errors_at_once(served, target, code):
+    served.always = status(code)
+    with pytest.raises(DownloadError, match=f"found: +{code}"):
+        download(f"{served.address}/news.zip", target)
+    assert len(ranges(served)) == 1
+
+
+DATES = {"Retry_After": "Wed, 25 Nov 2026 10:00:07 GMT"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "waited"),
+    [
+        ({"Retry_After": "7"}, 7.0),
+        (DATES, 7.0),  # by the server's clock, which send_response is made to tell below
+        ({"Retry_After": "Wed, 25 Nov 2026 09:00:00 GMT"}, 0.0),
+        ({"Retry_After": "soon"}, 0.0),
+        ({"Retry_After": "-3"}, 0.0),
+    ],
+)
+def test_a_server_may_ask_to_wait(served, target, monkeypatch, headers, waited):
+    slept: list[float] = []
+    monkeypatch.setattr(module.time, "sleep", slept.append)
+
+    def busy(handler):
+        handler.date_time_string = lambda *_: "Wed, 25 Nov 2026 10:00:00 GMT"  # a clock that may be far off
+        handler.send(503, **headers)
+
+    served.answers = [busy]
+    download(f"{served.address}/news.zip", target)
+    assert slept == [waited]
+
+
+def test_who_asks_to_wait_too_long_is_not_waited_for(served, target):
+    served.always = status(429, Retry_After="86400")
+    with pytest.raises(DownloadError, match="in 86400 seconds as the server asks"):
+        download(f"{served.address}/news.zip", target)
+    assert len(ranges(served)) == 1
+
+
+def test_waits_grow_and_stay_within_a_limit(monkeypatch, served, target):
+    slept: list[float] = []
+    monkeypatch.setattr(module.time, "sleep", slept.append)
+    monkeypatch.setattr(module, "FIRST_WAIT", 0.5)
+    monkeypatch.setenv("RUBRIEK_RETRIES", "12")
+    served.always = status(503)
+    with pytest.raises(DownloadError):
+        download(f"{served.address}/news.zip", target)
+    assert len(slept) == 12
+    assert all(0.25 * 2**n <= slept[n] <= 0.5 * 2**n for n in range(7))
+    assert max(slept) <= module.LONGEST_WAIT
+
+
+def test_a_server_that_falls_silent(served, target, monkeypatch):
+    monkeypatch.setenv("RUBRIEK_TIMEOUT", "0.2")
+    served.answers = [stalled(1_000_000)]
+    assert download(f"{served.address}/news.zip", target).bytes == len(CONTENT)
+    served.always = stalled(0)
+    with pytest.raises(DownloadError, match=r"stopped answering.\n[^$]*Timeout"):
+        download(f"{served.address}/news.zip", target.with_name("other.zip"))
+
+
+def test_nobody_listens(own_cache, target):
+    with pytest.raises(DownloadError, match="cannot be reached"):
+        download("http://127.0.0.1:9/news.zip", target)
+
+
+@pytest.mark.parametrize("address", ["http://", "http://[", "http://a b/", "ftp://127.0.0.1/x.zip"])
+def test_no_address(own_cache, target, address):
+    with pytest.raises(DownloadError):
+        download(address, target)
+
+
+def test_redirects_are_followed_but_not_for_ever(served, target):
+    served.answers = [status(302, Location="/news.zip")]
+    assert download(f"{served.address}/latest", target).bytes == len(CONTENT)
+    served.always = status(302, Location="/round")
+    with pytest.raises(DownloadError, match="TooManyRedirects"):
+        download(f"{served.address}/round", target)
+
+
+def test_content_that_comes_compressed_is_refused(served, target):
+    served.always = status(200, b"x" * 9, Content_Encoding="gzip")
+    with pytest.raises(DownloadError, match="comes compressed"):
+        download(f"{served.address}/news.zip", target)
+
+
+def test_more_than_was_said(served, target):
+    def longer(handler):
+        handler.protocol_version = "HTTP/1.0"
+        where = f"bytes 1000000-{len(CONTENT) - 1}/1000003"
+        handler.send(206, CONTENT[1_000_000:], Content_Range=where, **handler.tag)
+
+    served.answers = [cut(1_000_000), longer]
+    with pytest.raises(DownloadError, match="longer than it says"):
+        download(f"{served.address}/news.zip", target)
+
+
+def test_a_wrong_checksum_leaves_nothing(served, target):
+    with pytest.raises(DownloadError, match="damaged"):
+        download(f"{served.address}/news.zip", target, md5="0" * 32)
+    assert list(target.parent.iterdir()) == []
+    digest = hashlib.md5(CONTENT).hexdigest().upper()
+    assert download(f"{served.address}/news.zip", target, md5=digest).bytes == len(CONTENT)
+
+
+def test_what_is_known_is_not_fetched(served, target):
+    tag = download(f"{served.address}/news.zip", target).tag
+    assert download(f"{served.address}/news.zip", target.with_name("again"), known=tag) is None
+    served.files["/news.zip"] = b"new"
+    assert download(f"{served.address}/news.zip", target.with_name("again"), known=tag).bytes == 3
+
+
+def test_room_is_looked_at_first(served, target, monkeypatch):
+    monkeypatch.setattr(module.shutil, "disk_usage", lambda _: type("U", (), {"free": 4_000_000})())
+    with pytest.raises(CacheError, match=r"There is no room for .*/news\.zip"):
+        download(f"{served.address}/news.zip", target)
+    assert not target.exists()
+
+
+class Full:
+    """A file on a disk that gets full."""
+
+    def __init__(self, stream, room: int) -> None:
+        self.stream, self.room = stream, room
+
+    def write(self, block: bytes) -> int:
+        self.room -= len(block)
+        if self.room < 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return self.stream.write(block)
+
+
+def test_a_disk_that_gets_full_keeps_what_has_arrived(served, target, monkeypatch):
+    write = module._write
+    monkeypatch.setattr(
+        module, "_write", lambda address, stream, *more: write(address, Full(stream, 2_200_000), *more)
+    )
+    with pytest.raises(CacheError, match=r"takes no more[^$]*what has arrived is kept"):
+        download(f"{served.address}/news.zip", target)
+    kept = target.stat().st_size
+    assert 0 < kept <= 2_200_000
+    monkeypatch.setattr(module, "_write", write)
+    assert download(f"{served.address}/news.zip", target).resumed
+    assert target.read_bytes() == CONTENT
+    assert ranges(served) == [None, f"bytes={kept}-"]
+
+
+def test_offline_nothing_is_asked(served, target, monkeypatch):
+    monkeypatch.setenv("RUBRIEK_OFFLINE", "1")
+    with pytest.raises(OfflineError, match="RUBRIEK_OFFLINE forbids"):
+        download(f"{served.address}/news.zip", target)
+    assert served.requests == []
+
+
+def test_a_part_that_was_whole_is_not_fetched_again(served, target):
+    """The process was killed after the last byte, before it could say so."""
+    address = f"{served.address}/news.zip"
+    target.write_bytes(CONTENT)
+    note = {"address": address, "tag": '"1"', "total": len(CONTENT)}
+    (target.parent / ".news.zip.note").write_text(json.dumps(note))
+    assert download(address, target).bytes == len(CONTENT)
+    assert served.requests == []
+
+
+@pytest.mark.parametrize("note", ["", "{", "[]", "{}", '{"address": 1, "tag": 2, "total": 3}', "null"])
+def test_a_part_with_a_damaged_note_is_thrown_away(served, target, note):
+    target.write_bytes(b"of something else")
+    (target.parent / ".news.zip.note").write_text(note)
+    download(f"{served.address}/news.zip", target)
+    assert target.read_bytes() == CONTENT
+
+
+def test_progress_is_told(served, target):
+    told = []
+
+    class Told:
+        def started(self, what, total, done):
+            told.append((what, total, done))
+
+        def progressed(self, done):
+            told.append(done)
+
+        def ended(self):
+            told.append("ended")
+
+    served.answers = [cut(1_000_000)]
+    with watching(Told()):
+        download(f"{served.address}/news.zip", target)
+    assert told[0] == ("news.zip", len(CONTENT), 0)
+    assert ("news.zip", len(CONTENT), 1_000_000) in told
+    assert told[-2:] == [len(CONTENT), "ended"]
+
+
+def test_the_proxy_of_the_environment_is_asked(served, target, monkeypatch):
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", served.address)
+    served.files["http://news.example/news.zip"] = b"through the proxy"
+    download("http://news.example/news.zip", target)
+    assert target.read_bytes() == b"through the proxy"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("RUBRIEK_TIMEOUT", "soon"), ("RUBRIEK_RETRIES", "-1"), ("RUBRIEK_TIMEOUT", "nan")]
+)
+def test_settings_that_are_no_numbers(served, target, monkeypatch, name, value):
+    from rubriek.errors import OptionError
+
+    monkeypatch.setenv(name, value)
+    served.always = page
+    served.answers = [cut(0)]
+    with pytest.raises(OptionError, match=name):
+        download(f"{served.address}/news.zip", target)
+
+
+@settings(max_examples=25)
+@given(data=st.data())
+def test_whatever_breaks_off_where_the_file_comes_whole(data, tmp_path_factory):
+    content = data.draw(st.binary(min_size=1, max_size=200))
+    cuts = data.draw(st.lists(st.integers(0, 60), max_size=6))
+    folder = tmp_path_factory.mktemp("broken")
+    with running(HubServer(files={"/x": content})) as hub, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "FIRST_WAIT", 0.0)
+        patch.setenv("RUBRIEK_RETRIES", "6")
+        hub.answers = [cut(after) for after in cuts]
+        download(f"{hub.address}/x", folder / "x")
+    assert (folder / "x").read_bytes() == content
