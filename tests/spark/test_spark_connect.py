@@ -1,0 +1,108 @@
+"""The same over a real Spark Connect server on loopback, from a client that cannot reach a JVM."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyspark
+import pytest
+
+import java
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory, cache):
+    java.require()
+    folder = tmp_path_factory.mktemp("server")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    settings = {
+        "spark.connect.grpc.binding.address": "127.0.0.1",
+        "spark.connect.grpc.binding.port": port,
+        "spark.driver.host": "127.0.0.1",
+        "spark.ui.enabled": "false",
+        "spark.sql.shuffle.partitions": "2",
+        "spark.local.dir": folder / "local",
+    }
+    home = Path(pyspark.__file__).parent
+    command = [home / "bin/spark-submit", "--master", "local[2]", "--driver-memory", "1g"]
+    command += [part for name, value in settings.items() for part in ("--conf", f"{name}={value}")]
+    command += ["--class", "org.apache.spark.sql.connect.service.SparkConnectServer", "spark-internal"]
+    environment = {
+        **os.environ,
+        "SPARK_HOME": str(home),
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "PYSPARK_PYTHON": sys.executable,
+    }
+    log = folder / "log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            list(map(str, command)),
+            env=environment,
+            cwd=folder,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    try:
+        wait_until_open(port, process, log)
+        yield f"sc://127.0.0.1:{port}"
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(60)
+
+
+def wait_until_open(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        with socket.socket() as one:
+            one.settimeout(1)
+            if one.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    pytest.fail(f"The Spark Connect server did not start:\n{log.read_text()[-3000:]}")
+
+
+@pytest.fixture(scope="module")
+def reports(server, tiny_a):
+    client = Path(__file__).with_name("connect_client.py")
+    done = subprocess.run(
+        [sys.executable, client, server, tiny_a.folder],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    return {line.pop("name"): line for line in lines}
+
+
+def test_it_classifies_as_locally(reports):
+    found = reports["classify"]
+    assert found["same"]
+    assert found["rows"] == 12
+    assert reports["again"]["labels"] == 9
+
+
+def test_it_counts(reports):
+    found = reports["classify"]["counts"]
+    assert found["documents"] == 12
+    assert found["nulls"] == 3
+    assert found["tokens"] > 0
+
+
+def test_the_function_of_sql(reports):
+    assert reports["sql"]["same"]
+
+
+def test_stages_of_spark_nlp(reports):
+    assert reports["sparknlp"]["same"]
