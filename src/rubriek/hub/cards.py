@@ -170,7 +170,7 @@ def _front(text: str, where: str) -> dict[str, Any]:
         raise CardError(
             f"{where} has front matter of another form.",
             expected=f"names with texts or lists, at most {MOST_VALUES:,} values",
-            found=checks.shown(front) if not isinstance(front, dict) else "more, deeper ones, or halves of signs",
+            found="more, deeper ones, or halves of signs" if isinstance(front, dict) else checks.shown(front),
         )
     return front
 

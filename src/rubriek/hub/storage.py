@@ -88,6 +88,8 @@ class Folder:
             data = (self._path / name).read_bytes()
         except FileNotFoundError:
             return b"", None
+        except OSError as error:
+            raise _refused(str(self._path / name), error) from error
         return _limited(data, name), hashlib.sha256(data).hexdigest()
 
     def size(self, name: str) -> int | None:
