@@ -22,12 +22,13 @@ _FORMATS = ("csv", "tsv", "jsonl", "parquet", "arrow")
 
 
 @click.command(short_help="Label the texts of a file.")
-@click.argument("input", metavar="INPUT")
+@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
 @click.option(
     "-o",
     "--output",
     metavar="FILE",
-    help="Where the results go; - is stdout. [default: beside INPUT, as NAME.classified.EXT]",
+    help="Where the results go; - is stdout; with --spark a folder. "
+    "[default: beside INPUT, as NAME.classified.EXT]",
 )
 @click.option(
     "-t",
@@ -117,6 +118,13 @@ _FORMATS = ("csv", "tsv", "jsonl", "parquet", "arrow")
     help="Malformed rows: stop before any work, or leave them out and list them in OUTPUT.errors.jsonl.",
 )
 @click.option("--restart", is_flag=True, help="Throw away what an interrupted run has finished.")
+@click.option("--spark", is_flag=True, help="Classify folders and files of Parquet on Spark.")
+@click.option(
+    "--master",
+    metavar="URL",
+    help="With --spark: where it runs, like local[4], yarn, k8s://... or sc://... "
+    "[default: as Spark is set up, else all cores of this machine]",
+)
 @click.option(
     "--json",
     "as_json",
@@ -125,7 +133,7 @@ _FORMATS = ("csv", "tsv", "jsonl", "parquet", "arrow")
 )
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but warnings and errors.")
 def classify(
-    input: str,
+    inputs: tuple[str, ...],
     output: str | None,
     output_format: Format | None,
     input_format: Format | None,
@@ -133,6 +141,8 @@ def classify(
     prefix: str,
     on_error: OnError,
     restart: bool,
+    spark: bool,
+    master: str | None,
     as_json: bool,
     quiet: bool,
     **settings: Any,
@@ -146,31 +156,75 @@ def classify(
     A run that was interrupted or killed goes on where it was when the same command is given again; until then
     its finished parts lie in OUTPUT.job. OUTPUT is replaced when all is done, and not before.
 
+    With --spark, INPUT is one or more folders or files of Parquet (paths that every node sees, or URLs), and
+    OUTPUT a folder that gets a folder input_file=NAME for each file. Files that are finished there are left
+    alone: run again, a job adds what is new and goes on where it was killed.
+
     \b
     Examples:
       rubriek classify news.csv
       rubriek classify news.csv -t title,text -o labelled.parquet
       rubriek classify archive.jsonl.gz --model ./my-model --overflow windows --on-error skip
       zcat news.txt.gz | rubriek classify - --format jsonl > labelled.jsonl
+      rubriek classify articles/ -o labelled/ --spark --master yarn
     """  # noqa: D301 -- click reads \b
+    if quiet:
+        logging.getLogger("rubriek").setLevel(logging.WARNING)
+    run = {"prefix": prefix, "on_error": on_error}
+    formats = {"input_format": input_format, "output_format": output_format}
+    summary: Summary
+    if spark:
+        from rubriek.cli.spark import classify_on_spark
+
+        options = {**formats, **run, **settings}
+        summary = classify_on_spark(
+            inputs, output, text_columns, options, master=master, restart=restart, quiet=quiet
+        )
+    else:
+        if master is not None:
+            raise click.UsageError("--master goes with --spark.")
+        if len(inputs) > 1:
+            raise click.UsageError("Several inputs go with --spark; otherwise it is one at a time.")
+        summary = _classify_here(
+            inputs[0],
+            output,
+            text_columns,
+            formats,
+            run,
+            settings,
+            restart=restart,
+            quiet=quiet,
+            as_json=as_json,
+        )
+    if as_json:
+        click.echo(json.dumps(summary.to_dict(), ensure_ascii=False))
+    elif not quiet:
+        _show(summary, to_stderr=summary.output is None)
+
+
+def _classify_here(
+    input: str,
+    output: str | None,
+    text_columns: Sequence[str],
+    formats: Mapping[str, Any],
+    run: Mapping[str, Any],
+    settings: dict[str, Any],
+    *,
+    restart: bool,
+    quiet: bool,
+    as_json: bool,
+) -> Summary:
     from rubriek.cli.places import opened_source, opened_target
     from rubriek.files.text_columns import choose_text_columns
 
-    if quiet:
-        logging.getLogger("rubriek").setLevel(logging.WARNING)
     with (
-        opened_source(input, input_format) as source,
-        opened_target(source, input, output, output_format) as target,
+        opened_source(input, formats["input_format"]) as source,
+        opened_target(source, input, output, formats["output_format"]) as target,
     ):
         if as_json and target.path is None:
             raise click.UsageError("--json prints on stdout, where the results go: name a file with -o.")
         columns = choose_text_columns(source, text_columns)
-        run = {"prefix": prefix, "on_error": on_error}
-        summary = _run(source, target, columns, run, settings, restart=restart, quiet=quiet)
-    if as_json:
-        click.echo(json.dumps(summary.to_dict(), ensure_ascii=False))
-    elif not quiet:
-        _show(summary, to_stderr=target.path is None)
+        return _run(source, target, columns, run, settings, restart=restart, quiet=quiet)
 
 
 def _run(

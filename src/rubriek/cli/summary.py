@@ -33,8 +33,8 @@ class Summary:
         Where the texts were.
     prefix : str
         Of the result columns.
-    output : Path or None
-        Where the results are; None: they went to stdout.
+    output : Path, str or None
+        Where the results are, a str where that is a folder of Spark's; None: they went to stdout.
     seconds : float
         Wall time of this run, loading the model left out.
     """
@@ -44,7 +44,7 @@ class Summary:
     source: str
     text_columns: tuple[str, ...]
     prefix: str
-    output: Path | None
+    output: Path | str | None
     seconds: float
 
     def to_dict(self) -> dict[str, Any]:

@@ -35,7 +35,7 @@ class BinarySource:
         except (pa.ArrowException, OSError) as error:
             raise self._damaged(error) from error
         unique_names(self._schema.names, name)
-        self.columns = {field.name: _holds_text(field.type) for field in self._schema}
+        self.columns = {field.name: holds_text(field.type) for field in self._schema}
 
     @abstractmethod
     def _read_schema(self) -> pa.Schema: ...
@@ -136,7 +136,8 @@ class ArrowSource(BinarySource):
         return pa.ipc.open_file(source) if is_file else pa.ipc.open_stream(source)
 
 
-def _holds_text(kind: pa.DataType) -> bool:
+def holds_text(kind: pa.DataType) -> bool:
+    """Tell whether a column of this type holds text."""
     if pa.types.is_dictionary(kind):
-        return _holds_text(kind.value_type)
+        return holds_text(kind.value_type)
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))

@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from rubriek.errors import ColumnError
-from rubriek.files.sources import Source
 
 
-def choose_text_columns(source: Source, asked: Sequence[str] = ()) -> tuple[str, ...]:
+class Columns(Protocol):
+    """What columns are chosen of: an input, or a file of one."""
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        ...
+
+    @property
+    def columns(self) -> Mapping[str, bool]:
+        """The columns in order, and whether each can hold text."""
+        ...
+
+
+def choose_text_columns(source: Columns, asked: Sequence[str] = ()) -> tuple[str, ...]:
     """Return the columns that hold the text.
 
     Parameters
     ----------
-    source : Source
+    source : Columns
         The input.
     asked : sequence of str
         Names that the user gave; one name may hold several, divided by commas. Default: the column ``text``

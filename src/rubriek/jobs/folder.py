@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from rubriek.errors import JobError
 from rubriek.jobs.disk import move, replacing
+from rubriek.jobs.manifest import differences
 from rubriek.statistics import Statistics
 
 _KEY = b"rubriek.part"
@@ -136,33 +137,16 @@ class JobFolder:
 
     def _compare(self, file: Path, manifest: Mapping[str, Any]) -> None:
         try:
-            before = _flat(json.loads(file.read_bytes()))
+            differing = differences(json.loads(file.read_bytes()), manifest)
         except (ValueError, AttributeError) as error:
             raise self._damaged(file, error) from error
-        now = _flat(json.loads(json.dumps(manifest)))
-        differing = [name for name in {**before, **now} if before.get(name) != now.get(name)]
-        if differing:
+        if differing is not None:
             raise JobError(
                 f"{self.path} holds an unfinished job that was started differently.",
-                expected="; ".join(f"{name} {_shown(before.get(name))}" for name in differing),
-                found="; ".join(f"{name} {_shown(now.get(name))}" for name in differing),
+                expected=differing[0],
+                found=differing[1],
                 hint="run the first command again to finish it, or start anew with --restart",
             )
 
     def _damaged(self, file: Path, error: Exception) -> JobError:
         return JobError(f"{file} is damaged: {error}", hint="start anew with --restart")
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in values.items():
-        if isinstance(value, dict) and value:
-            flat.update(_flat(value, f"{prefix}{name}."))
-        else:
-            flat[prefix + name] = value
-    return flat
-
-
-def _shown(value: object) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 40 else text[:20] + "..."

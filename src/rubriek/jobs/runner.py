@@ -21,6 +21,7 @@ from rubriek.jobs.disk import explained
 from rubriek.jobs.folder import JobFolder, Part
 from rubriek.jobs.job import Job, Report
 from rubriek.jobs.lock import locked
+from rubriek.jobs.manifest import settings
 from rubriek.jobs.output import check_output, job_folder, put_together
 from rubriek.models.checks import sha256
 from rubriek.statistics import Statistics
@@ -146,23 +147,12 @@ def _survey(job: Job, folder: JobFolder) -> tuple[int, Survey]:
 
 def _manifest(job: Job, classifier: Classifier) -> dict[str, Any]:
     """Gather all that the rows of the output depend on; places and threads are not of it."""
-    bundle, engine = classifier.bundle, classifier.engine
     path = job.source.path
     return {
         "rubriek": rubriek.__version__,
         "input": {"size": path.stat().st_size, "sha256": sha256(path), "format": job.source.format},
-        "text_columns": list(job.text_columns),
         "on_error": job.on_error,
-        "prefix": job.prefix,
-        "options": dict(job.options),
-        "model": {
-            "name": bundle.name,
-            "checksums": bundle.checksums,
-            "labels": list(bundle.labels),
-            "max_length": bundle.max_length,
-            "threshold": bundle.threshold,
-        },
-        "engine": {"name": engine.name, "precision": engine.precision},
+        **settings(classifier, job.text_columns, job.prefix, job.options),
     }
 
 

@@ -1,0 +1,130 @@
+"""One file of a job on Spark: classified, counted, and only then given its name in the output."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import rubriek
+from rubriek import results
+from rubriek.errors import ColumnError, JobError
+from rubriek.spark import counts
+from rubriek.spark.classification import classify
+from rubriek.spark.tasks import Work, cut
+
+if TYPE_CHECKING:
+    from rubriek.classifier import Classifier
+    from rubriek.spark.folders import OutputFolder
+    from rubriek.statistics import Statistics
+
+
+def result_names(classifier: Classifier) -> list[str]:
+    """Name the columns that are added, without their prefix."""
+    return list(results.schema(classifier.bundle, classifier.options).names)
+
+
+def classify_file(
+    session: Any,
+    work: Work,
+    classifier: Classifier,
+    output: OutputFolder,
+    settings: dict[str, Any],
+) -> dict[str, Any]:
+    """Classify a file, make sure that every row is there, and give its folder its name.
+
+    Parameters
+    ----------
+    session : pyspark.sql.SparkSession
+        Classic or Connect.
+    work : Work
+        The file.
+    classifier : Classifier
+        What does it.
+    output : OutputFolder
+        Where the rows go.
+    settings : dict
+        What was asked for: `rubriek.jobs.manifest.settings`.
+
+    Returns
+    -------
+    dict
+        The record that lies beside the rows.
+
+    Raises
+    ------
+    JobError
+        If Spark fails, in the words of the worker that did.
+    """
+    from pyspark.errors import PySparkException
+
+    name = work.file.name
+    try:
+        statistics = _written(session, work, classifier, settings, output.url_to_write(name))
+    except ColumnError as error:
+        message = f"{name}: {error.message}"
+        raise ColumnError(message, expected=error.expected, found=error.found, hint=error.hint) from error
+    except PySparkException as error:
+        raise JobError(
+            f"Spark failed on {name}.",
+            found=cause(str(error)),
+            hint="files that are finished are kept; the same command goes on after them",
+        ) from error
+    record = {
+        "input": work.file.stamp,
+        "rows": work.rows,
+        "rubriek": rubriek.__version__,
+        "settings": settings,
+        "statistics": statistics.to_dict(),
+    }
+    output.finish(name, record)
+    return record
+
+
+def _written(
+    session: Any, work: Work, classifier: Classifier, settings: dict[str, Any], url: str
+) -> Statistics:
+    from pyspark.sql import Observation
+
+    observation = Observation()
+    # What the names of folders above a file say (year=2024) becomes columns.
+    frame = session.read.option("basePath", work.file.folder).parquet(work.file.url)
+    prefix = settings["prefix"]
+    answered = _answered(cut(frame, work.tasks), settings["text_columns"], prefix, classifier, observation)
+    answered.write.mode("overwrite").parquet(url)
+    statistics = counts.statistics(observation.get)
+    labels = session.read.parquet(url).groupBy(f"`{prefix}label`").count().collect()
+    written = sum(row[1] for row in labels)
+    if written != work.rows:
+        raise JobError(
+            f"{work.file.name} has {work.rows:,} rows, but {written:,} were written.",
+            hint="was the file replaced meanwhile? Run the same command again",
+        )
+    statistics.labels.update({row[0]: row[1] for row in labels if row[0] is not None})
+    return statistics
+
+
+def _answered(
+    frame: Any, text_columns: Sequence[str], prefix: str, classifier: Classifier, observation: Any
+) -> Any:
+    """Add the result columns, under the names that they have everywhere."""
+    from pyspark.sql import functions
+
+    struct = counts.free_name(frame.columns)
+    answered = classify(frame, text_columns, model=classifier, output=struct, observe=observation)
+    kept = [functions.col(f"`{name}`") for name in frame.columns]
+    added = [functions.col(f"`{struct}`.`{name}`").alias(prefix + name) for name in result_names(classifier)]
+    return answered.select(*kept, *added)
+
+
+def cause(message: str) -> str:
+    r"""Find what went wrong in what Spark prints of it: the error of a worker, else the first line.
+
+    Examples
+    --------
+    >>> cause("Job aborted.\nTraceback:\n  rubriek.errors.TextTooLongError: 3 texts are too long.\n  at java")
+    '3 texts are too long.'
+    """
+    found = re.search(r"rubriek\.errors\.\w+: (.+)", message)
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    return found[1].strip() if found else (lines[0] if lines else "no message")
