@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TextIO
 
@@ -22,7 +24,7 @@ from benchmarks.serving.report import markdown
 from benchmarks.serving.results import Measured, Run, split
 from benchmarks.serving.services import PATH, Running, Service, ServiceEnded, body_of, version_of
 from benchmarks.serving.stages import QUICK, Load, Plan, all_stages, soak
-from benchmarks.texts import LONGEST_HEADLINE, mixed_texts
+from benchmarks.texts import mixed_texts
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -53,54 +55,49 @@ def _parser() -> argparse.ArgumentParser:
 def measure(plan: Plan, *, quick: bool, only: str, minutes: float | None) -> Run:
     """Every service in turn, alone on the machine."""
     present, missing = split(only)
-    texts = mixed_texts(articles=8, headlines=52) if quick else mixed_texts()
-    articles = sum(len(text) > LONGEST_HEADLINE for text in texts)
-    run = Run(describe(), len(texts), articles, quick, missing=missing)
+    texts = mixed_texts(plan.articles, plan.headlines)
+    run = Run(describe(), len(texts), plan.articles, quick, missing=missing)
     soaked = next((service for service in reversed(present) if service.is_rubriek), None)
-    for service in present:
-        with tempfile.TemporaryDirectory() as folder, Path(folder, "log").open("w+", encoding="utf-8") as log:
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        locals_: dict[tuple[str, str], Local] = {}
+        for number, service in enumerate(present):
+            log = stack.enter_context((folder / f"{number}.log").open("w+", encoding="utf-8"))
+            key = (service.model, service.precision)
             try:
-                time = minutes if service is soaked else None
-                _measure(run, service, texts, plan, time, Path(folder), log)
+                if key not in locals_:
+                    locals_[key] = stack.enter_context(contextlib.closing(Local(*key, texts, folder, log)))
+                soak_minutes = minutes if service is soaked else None
+                run.measured.append(_measure(service, locals_[key], plan, soak_minutes, log))
             except (ServiceEnded, WorkerEnded) as error:
                 run.failed[service.name] = f"{error}; {last_words(log)}"
+        run.pieces = {model: local.texts.average_pieces for (model, _), local in locals_.items()}
     return run
 
 
-def _measure(
-    run: Run,
-    service: Service,
-    texts: list[str],
-    plan: Plan,
-    minutes: float | None,
-    folder: Path,
-    log: TextIO,
-) -> None:
-    """One service, and the local classifier on the same model before and after it."""
+def _measure(service: Service, local: Local, plan: Plan, minutes: float | None, log: TextIO) -> Measured:
+    """All stages of one service, and another pass of the local classifier after those of rubriek."""
+    measured = Measured(service.name, version_of(service))
+    model = getattr(models.prepare(service.model), service.form)
+    with Running(service, model, log) as running:
+        requests = [post(running.port, PATH, body_of(text)) for text in local.texts.texts]
+        tell = partial(_tell, service.name)
+        load = Load(Target(running.port, requests), running.process.pid, local.texts, plan, tell)
+        measured.stages += all_stages(load, overload=service.is_rubriek)
+        if minutes:
+            measured.stages.append(soak(load, measured.sustained, minutes))
+    if service.is_rubriek:
+        local.run()
+        measured.local = local.throughput
+    return measured
 
-    def tell(stage: Stage) -> None:
-        p50, p99 = stage.latency(0.5) * 1e3, stage.latency(0.99) * 1e3
-        lost = f", {stage.lost} lost" if stage.lost else ""
-        refused = f", {stage.fates['refused']} refused" if stage.fates["refused"] else ""
-        rate = f"{stage.throughput:.1f} documents/s, p50 {p50:.0f} ms, p99 {p99:.0f} ms{refused}{lost}"
-        print(f"{service.name}: {stage.name}: {rate}", file=sys.stderr, flush=True)
 
-    local = Local(service.model, service.precision, texts, folder, log)
-    try:
-        run.pieces[service.model] = local.texts.average_pieces
-        measured = Measured(service.name, version_of(service))
-        with Running(service, getattr(models.prepare(service.model), service.form), log) as running:
-            requests = [post(running.port, PATH, body_of(text)) for text in texts]
-            load = Load(Target(running.port, requests), running.process.pid, local.texts, plan, tell)
-            measured.stages += all_stages(load, overload=service.is_rubriek)
-            if minutes:
-                measured.stages.append(soak(load, measured.sustained, minutes))
-        if service.is_rubriek:
-            local.run()
-            measured.local = local.throughput
-    finally:
-        local.close()
-    run.measured.append(measured)
+def _tell(service: str, stage: Stage) -> None:
+    p50, p99 = stage.latency(0.5) * 1e3, stage.latency(0.99) * 1e3
+    refused = f", {stage.fates['refused']} refused" if stage.fates["refused"] else ""
+    lost = f", {stage.lost} lost" if stage.lost else ""
+    rate = f"{stage.throughput:.1f} documents/s, p50 {p50:.0f} ms, p99 {p99:.0f} ms{refused}{lost}"
+    print(f"{service}: {stage.name}: {rate}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -51,8 +51,9 @@ def _heading(run: Run) -> Iterator[str]:
     yield from machine_lines(run.machine)
     yield ""
     yield (
-        f"{run.documents} texts in random order, {run.articles} articles and {run.documents - run.articles} "
-        "headlines, one a request. The generator runs on the same cores as the service."
+        f"{run.documents:,} texts in random order, {run.articles:,} articles and "
+        f"{run.documents - run.articles:,} headlines, one a request, none twice at the same time. The "
+        "generator runs on the same cores as the service."
     )
     if run.quick:
         yield ""

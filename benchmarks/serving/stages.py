@@ -14,6 +14,7 @@ from benchmarks.processes import cpu_seconds, cpu_seconds_of_all, memory
 from benchmarks.serving.arrivals import mix, poisson
 from benchmarks.serving.load import Target, closed_loop, open_loop
 from benchmarks.serving.outcomes import Outcome, Stage, Texts, summarise
+from benchmarks.texts import ARTICLES, HEADLINES
 from rubriek.settings import usable_cores
 
 SEED = 20231031
@@ -32,6 +33,8 @@ class Plan:
 
     Attributes
     ----------
+    articles, headlines : int
+        Distinct texts. They have to be more than wait at once: rubriek answers equal ones once.
     closed : int
         Texts in a closed loop.
     shares : tuple of float
@@ -42,6 +45,8 @@ class Plan:
         Seconds that are waited for missing answers after a stage.
     """
 
+    articles: int = 4 * ARTICLES
+    headlines: int = 4 * HEADLINES
     closed: int = 230
     shares: tuple[float, ...] = (0.3, 0.5, AT, 0.9, 1.0)
     seconds: float = 12.0
@@ -49,7 +54,7 @@ class Plan:
     patience: float = 60.0
 
 
-QUICK = Plan(closed=24, shares=(AT, 1.0), seconds=3.0, long_seconds=4.0, patience=20.0)
+QUICK = Plan(24, 160, closed=24, shares=(AT, 1.0), seconds=3.0, long_seconds=4.0, patience=20.0)
 
 
 class Load:
