@@ -365,8 +365,9 @@ class Classifier:
         bundle = self.bundle if problem_type is None else replace(self.bundle, problem_type=problem_type)
         options = prepared.options
         answers = results.rows(bundle, options, _answers(prepared, logits, bundle))
-        nothing: dict[str, Any] = dict.fromkeys(results.schema(bundle, options).names)
-        return [dict(nothing if row is None else answers[row]) for row in prepared.rows.to_pylist()]
+        if prepared.rows.null_count:
+            answers.append(dict.fromkeys(results.schema(bundle, options).names))
+        return [dict(answers[-1 if row is None else row]) for row in prepared.rows.to_pylist()]
 
     def explain(
         self, text: str, *, label: str | None = None, spans: int = 128, **options: Any

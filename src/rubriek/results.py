@@ -126,10 +126,7 @@ def rows(bundle: Bundle, options: Options, answers: Answers) -> list[dict[str, A
     """
     labels = bundle.labels
     multi = bundle.problem_type == "multi_label_classification"
-    threshold = np.broadcast_to(
-        np.asarray(bundle.threshold if options.threshold is None else options.threshold, dtype=np.float32),
-        (len(labels),),
-    )
+    threshold = np.asarray(bundle.threshold if options.threshold is None else options.threshold, np.float32)
     ends = np.cumsum(answers.windows)
     found: list[dict[str, Any]] = []
     for place, scores in enumerate(answers.scores):

@@ -119,23 +119,36 @@ class Answering:
         return rows
 
     async def stream(
-        self, question: Question, parts: AsyncIterator[Sequence[str | None]], timing: Timing
+        self,
+        question: Question,
+        parts: AsyncIterator[Sequence[str | None]],
+        timing: Timing,
+        *,
+        waits: bool = False,
     ) -> AsyncIterator[list[dict[str, Any]]]:
-        """Answer parts that come one after the other, in their order; two are under way at once."""
+        """Answer parts as they come, in their order; two are under way at once."""
         running: deque[asyncio.Task[list[dict[str, Any]]]] = deque()
+        coming: asyncio.Task[Sequence[str | None] | None] | None = _next_of(parts)
         try:
-            waits = False
-            async for part in parts:
-                running.append(asyncio.create_task(self.part(question, part, timing, waits=waits)))
-                waits = True
-                if len(running) == PARTS_AT_ONCE:
-                    yield await running.popleft()
-            while running:
-                yield await running.popleft()
+            while coming is not None or running:
+                awaited: list[asyncio.Task[Any]] = [running[0]] if running else []
+                if coming is not None and len(running) < PARTS_AT_ONCE:
+                    awaited.append(coming)
+                await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
+                if running and running[0].done():
+                    yield running.popleft().result()
+                elif coming is not None:
+                    part = coming.result()
+                    coming = None
+                    if part is not None:
+                        running.append(asyncio.create_task(self.part(question, part, timing, waits=waits)))
+                        waits = True
+                        coming = _next_of(parts)
         finally:
-            for task in running:
+            left = [*running, *([coming] if coming is not None else [])]
+            for task in left:
                 task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
+            await asyncio.gather(*left, return_exceptions=True)
 
     async def part(
         self, question: Question, texts: Sequence[str | None], timing: Timing, *, waits: bool = False
@@ -168,8 +181,8 @@ class Answering:
 
     async def _prepared(self, question: Question, texts: Sequence[str | None]) -> Prepared:
         if sum(len(text) for text in texts if text) <= CHARACTERS_IN_THE_LOOP:
-            return _prepare(question, texts)
-        prepared: Prepared = await self.in_thread(_prepare, question, texts)
+            return prepare(question, texts)
+        prepared: Prepared = await self.in_thread(prepare, question, texts)
         return prepared
 
     def _parts(self, texts: Sequence[str | None], question: Question) -> Iterator[Sequence[str | None]]:
@@ -218,6 +231,13 @@ class Answering:
         return ticket.logits
 
 
+def _next_of(parts: AsyncIterator[Sequence[str | None]]) -> asyncio.Task[Sequence[str | None] | None]:
+    async def one() -> Sequence[str | None] | None:
+        return await anext(parts, None)
+
+    return asyncio.create_task(one())
+
+
 def overloaded(seconds: float) -> Problem:
     """Say that too much waits already, and when to come again."""
     again = min(max(1, round(seconds)), LONGEST_RETRY_AFTER)
@@ -230,7 +250,8 @@ def overloaded(seconds: float) -> Problem:
     )
 
 
-def _prepare(question: Question, texts: Sequence[str | None]) -> Prepared:
+def prepare(question: Question, texts: Sequence[str | None]) -> Prepared:
+    """Tokenise and cut texts."""
     column = pa.array(texts, pa.large_string())
     return question.served.classifier.prepare(column, **question.options)
 

@@ -21,6 +21,7 @@ FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 """The variable by which prometheus_client's processes find each other's counts; `running` sets it."""
 
 SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
+STAGES = ("tokenize", "queue", "inference")
 ROWS = (1, 2, 4, 8, 16, 32, 64, 128)
 
 
@@ -70,6 +71,8 @@ class Metrics:
             "rubriek_queue_tokens", "Pieces that wait for the engine.", ["model"],
             multiprocess_mode="livesum", registry=registry,
         )  # fmt: skip
+        self._routes: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
+        self._models: dict[str, ModelMetrics] = {}
         self.reloads = Counter("rubriek_reloads", "Reloads of the models.", ["outcome"], registry=registry)
 
     def exposition(self) -> bytes:
@@ -80,23 +83,30 @@ class Metrics:
         MultiProcessCollector(together)  # type: ignore[no-untyped-call]
         return generate_latest(together)
 
-    def classified(self, model: str, timing: Timing) -> None:
-        """Count what a request brought."""
-        self.texts.labels(model).inc(timing.texts)
-        self.tokens.labels(model).inc(timing.tokens)
-        self.truncated.labels(model).inc(timing.truncated)
-        for stage in ("tokenize", "queue", "inference"):
-            self.stage_seconds.labels(model, stage).observe(getattr(timing, stage))
+    def answered(self, route: str, status: int, seconds: float) -> None:
+        """Count a request."""
+        known = self._routes.get((route, status))
+        if known is None:  # looking a child up by its labels takes longer than counting does
+            known = self.requests.labels(route, status), self.request_seconds.labels(route)
+            self._routes[route, status] = known
+        known[0].inc()
+        known[1].observe(seconds)
 
     def of_model(self, name: str) -> ModelMetrics:
-        """Give a model's scheduler where to count."""
-        return ModelMetrics(self, name)
+        """Find where a model's numbers are counted."""
+        if name not in self._models:
+            self._models[name] = ModelMetrics(self, name)
+        return self._models[name]
 
 
 class ModelMetrics:
     """What a scheduler tells; see `rubriek.server.scheduler.Observer`."""
 
     def __init__(self, metrics: Metrics, model: str) -> None:
+        self._texts = metrics.texts.labels(model)
+        self._all_tokens = metrics.tokens.labels(model)
+        self._truncated = metrics.truncated.labels(model)
+        self._stages = {stage: metrics.stage_seconds.labels(model, stage) for stage in STAGES}
         self._rows = metrics.batch_rows.labels(model)
         self._seconds = metrics.batch_seconds.labels(model)
         self._tokens = metrics.batch_tokens.labels(model)
@@ -104,6 +114,15 @@ class ModelMetrics:
         self._cached = metrics.reused.labels(model, "cache")
         self._shared = metrics.reused.labels(model, "in flight")
         self._queue = metrics.queue_tokens.labels(model)
+
+    def classified(self, timing: Timing) -> None:
+        """Count what a request brought."""
+        self._texts.inc(timing.texts)
+        self._all_tokens.inc(timing.tokens)
+        if timing.truncated:
+            self._truncated.inc(timing.truncated)
+        for stage, seconds in self._stages.items():
+            seconds.observe(getattr(timing, stage))
 
     def batch(self, report: BatchReport) -> None:
         """Count a batch."""
@@ -117,5 +136,5 @@ class ModelMetrics:
         (self._cached if cached else self._shared).inc()
 
     def waiting(self, tokens: int) -> None:
-        """Take note of what waits."""
+        """Take note of how many pieces wait."""
         self._queue.set(tokens)

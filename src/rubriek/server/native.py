@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import Response
 
 from rubriek.server import metrics
-from rubriek.server.replies import answered, plain, require_json, service_of
+from rubriek.server.replies import answered, media_type, plain, require_json, service_of
 from rubriek.server.requests import ClassifyRequest, parse_classify
+from rubriek.server.streaming import NDJSON, classify_stream
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 async def classify(request: Request) -> Response:
     """Answer ``POST /v1/classify``."""
     service = service_of(request)
+    if media_type(request) == NDJSON:
+        return await classify_stream(request)
     require_json(request)
     asked: ClassifyRequest = await service.json(request, lambda value: parse_classify(value, service.limits))
     served = service.models.get(asked.model)
@@ -55,6 +58,6 @@ async def exposition(request: Request) -> Response:
     """Answer ``GET /metrics``."""
     service = service_of(request)
     for served in service.models:
-        service.metrics.queue_tokens.labels(served.name).set(served.scheduler.waiting_tokens)
+        service.metrics.of_model(served.name).waiting(served.scheduler.waiting_tokens)
     body = await service.answering.in_thread(service.metrics.exposition)
     return Response(body, media_type=metrics.CONTENT_TYPE)

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 
 from rubriek.server import problems
 from rubriek.server.answering import Timing
+from rubriek.server.metrics import STAGES
 from rubriek.server.problems import Problem
 
 if TYPE_CHECKING:
@@ -114,10 +115,9 @@ class Observed:
     def _told(self, scope: Scope, exchange: Exchange, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "other")
         metrics, timing = self._service.metrics, exchange.timing
-        metrics.requests.labels(route, status).inc()
-        metrics.request_seconds.labels(route).observe(seconds)
+        metrics.answered(route, status, seconds)
         if exchange.model is not None and timing.texts:
-            metrics.classified(exchange.model, timing)
+            metrics.of_model(exchange.model).classified(timing)
         if not log.isEnabledFor(logging.INFO):
             return
         fields: dict[str, Any] = {
@@ -132,9 +132,6 @@ class Observed:
             fields |= {"model": exchange.model, "texts": timing.texts, "tokens": timing.tokens}
             fields |= {f"{name}_ms": round(1000 * getattr(timing, name), 2) for name in STAGES}
         log.info("request", extra={"fields": fields})
-
-
-STAGES = ("tokenize", "queue", "inference")
 
 
 def _id_of(headers: Headers) -> str:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
-from rubriek.server.observed import STAGES, Exchange
+from rubriek.server.metrics import STAGES
+from rubriek.server.observed import Exchange
 from rubriek.server.problems import Problem
 
 if TYPE_CHECKING:

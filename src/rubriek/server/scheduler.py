@@ -336,6 +336,7 @@ class Scheduler:
         if self._observer is not None:
             tokens = sum(wanted.length for wanted in batch)
             self._observer.batch(BatchReport(len(batch), tokens, size - tokens, now - started))
+            self._observer.waiting(self._queue.tokens)
         for ticket in finished:
             ticket.on_done()
 
