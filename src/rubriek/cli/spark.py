@@ -59,8 +59,8 @@ class SparkSummary(Summary):
         documents = self._rate(report.rows - report.resumed_rows)
         tokens = self._rate(report.statistics.tokens - report.resumed_tokens)
         return super()._facts() | {
-            "documents": f"{report.rows:,} ({documents:,.0f} a second)",
-            "real tokens": f"{report.statistics.tokens:,} ({tokens:,.0f} a second)",
+            "documents": f"{report.rows:,}" + (f" ({documents:,.0f} a second)" if documents else ""),
+            "real tokens": f"{report.statistics.tokens:,}" + (f" ({tokens:,.0f} a second)" if tokens else ""),
             "files": f"{report.files:,}"
             + (f", {report.finished_files:,} finished by an earlier run" if report.finished_files else ""),
             "engine": f"{self.classifier.engine.name}, {self.classifier.engine.precision}",
@@ -140,6 +140,8 @@ def classify_on_spark(
 @contextmanager
 def _session(master: str | None) -> Iterator[Any]:
     """Start a session, or join the one that spark-submit has made; stop it at the end."""
+    from rubriek.spark.distribution import is_connect
+
     sql = need("pyspark.sql", extra="spark", purpose="rubriek classify --spark")
     builder = sql.SparkSession.builder.appName("rubriek classify")
     if master is not None and master.startswith("sc://"):
@@ -151,6 +153,8 @@ def _session(master: str | None) -> Iterator[Any]:
         builder = builder.config("spark.ui.showConsoleProgress", "false")
     # A value in a folder's name, like year=2024, stays as it is written: another file may say year=onbekend.
     session = builder.config("spark.sql.sources.partitionColumnTypeInference.enabled", "false").getOrCreate()
+    if not is_connect(session):
+        session.sparkContext.setLogLevel("ERROR")
     try:
         yield session
     finally:

@@ -259,9 +259,17 @@ class OutputFolder:
             ) from error
         return found
 
-    def first_part(self, name: str) -> str:
-        """Return where the first rows of a finished file lie, for Spark."""
-        return f"{self.place.url_of(self._folder(name))}/part-00000-*"
+    def first_rows(self, name: str, count: int) -> pa.Table:
+        """Read the first rows of a finished file."""
+        folder = self.place.under(self._folder(name))
+        parts = sorted(
+            info.path
+            for info in self.place.files.get_file_info(fs.FileSelector(folder))
+            if info.base_name.startswith("part-") and info.extension == "parquet"
+        )
+        with self.place.files.open_input_file(parts[0]) as stream, pq.ParquetFile(stream) as file:
+            batch = next(file.iter_batches(batch_size=count), None)
+            return file.schema_arrow.empty_table() if batch is None else pa.table(batch)
 
     def url_to_write(self, name: str) -> str:
         """Return where to write the rows of a file, for Spark."""

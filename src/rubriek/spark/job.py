@@ -8,8 +8,6 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
 from rubriek.errors import JobError, OptionError, need
 from rubriek.jobs import Report, manifest
 from rubriek.jobs.lock import locked
@@ -168,7 +166,7 @@ def _run(
             monitor.call_off()
             raise
     output.close()
-    preview = _preview(session, job, output.first_part(files[0].name))
+    preview = output.first_rows(files[0].name, PREVIEW_ROWS)
     return SparkReport(
         rows, resumed, 0, None, total, preview, resumed_tokens, files=len(files), finished_files=len(finished)
     )
@@ -223,12 +221,3 @@ def _follow(
         shares = (monitor.share(one.file.name, one.tasks) * one.rows for one in running.values())
         so_far.documents += int(sum(shares))
         on_progress(so_far)
-
-
-def _preview(session: Any, job: SparkJob, url: str) -> pa.Table:
-    frame = session.read.parquet(url)
-    texts = [name for name, kind in frame.dtypes if kind == "string" and name != job.prefix + "label"]
-    names = [*texts, job.prefix + "label", job.prefix + "score"]
-    rows = frame.select(*(f"`{name}`" for name in names)).limit(PREVIEW_ROWS).collect()
-    columns = list(zip(*rows, strict=True)) or [()] * len(names)
-    return pa.table(dict(zip(names, map(list, columns), strict=True)))
