@@ -67,6 +67,49 @@ def test_stages_are_stages_of_spark_and_stand_next_to_foreign_ones(data, stages)
         assert [len(row.result) for row in rows] == [1, 0, 0, 1]
 
 
+def python_nodes(frame, capsys) -> int:
+    """How often the rows go to Python and back, as the physical plan says."""
+    capsys.readouterr()
+    frame.explain()
+    plan = capsys.readouterr().out
+    assert "Python" not in plan.replace("PythonMapInArrow", "")
+    return plan.count("MapInArrow ")
+
+
+@pytest.mark.parametrize("kind", [pyspark.ml.Pipeline, Pipeline])
+def test_stages_in_a_row_are_one_pass_through_python(data, stages, kind, capsys):
+    sentences = SentenceDetector().setInputCols(["document"]).setOutputCol("sentence")
+    finisher = Finisher().setInputCols(["class"]).setCleanAnnotations(False)
+    result = kind(stages=[*stages, sentences, finisher]).fit(data).transform(data)
+    assert python_nodes(result, capsys) == 1
+    rows = result.orderBy("id").collect()
+    assert [len(row.finished_class) for row in rows] == [1, 0, 0, 1]
+    assert [len(row.sentence) for row in rows] == [2, 0, 0, 1]
+
+
+def test_stages_with_another_between_them_are_two_passes(data, stages, capsys):
+    counted = SQLTransformer(statement="SELECT *, size(token) AS tokens FROM __THIS__")
+    result = pyspark.ml.Pipeline(stages=[*stages[:2], counted, stages[2]]).fit(data).transform(data)
+    assert python_nodes(result, capsys) == 2
+
+
+def test_what_is_kept_in_between_is_read_and_not_made_again(data, stages, capsys):
+    first = Pipeline(stages=stages[:2]).fit(data).transform(data).cache()
+    result = Pipeline(stages=stages[2:]).fit(first).transform(first)
+    assert python_nodes(result, capsys) == 2  # one of them fills what is kept
+    assert [len(row["class"]) for row in result.orderBy("id").collect()] == [1, 0, 0, 1]
+    first.unpersist()
+
+
+def test_stages_that_change_after_transform_change_nothing(data, stages):
+    tokens = Pipeline(stages=stages[:2]).fit(data).transform(data)
+    stages[0].setOutputCol("other")
+    result = stages[2].transform(tokens)
+    assert result.columns == ["id", "text", "document", "token", "class"]
+    stages[2].setOutputCol("other")
+    assert [len(row["class"]) for row in result.orderBy("id").collect()] == [1, 0, 0, 1]
+
+
 def test_a_pipeline_of_spark_is_saved_and_loaded(data, stages, tmp_path):
     counted = SQLTransformer(statement="SELECT *, size(token) AS tokens FROM __THIS__")
     sentences = SentenceDetector().setInputCols(["document"]).setOutputCol("sentence")
