@@ -89,7 +89,8 @@ def search(
     first, *lines = table(rows, Screen.of(sys.stdout), header=header)
     for line in [click.style(first, bold=True), *lines]:
         click.echo(line)
-    click.echo(f"{len(found):,} of {total:,} found among {refreshed.cards:,} cards")
+    part = f"{len(found):,} of " if total > len(found) else ""
+    click.echo(f"{part}{total:,} found among {refreshed.cards:,} cards")
 
 
 @hub.command()

@@ -38,10 +38,10 @@ CREATE TABLE cards (
 );
 CREATE TABLE tasks (task TEXT COLLATE NOCASE, card INTEGER, PRIMARY KEY (task, card)) WITHOUT ROWID;
 CREATE INDEX tasks_of_card ON tasks (card);
-CREATE INDEX by_language ON cards (language, date);
-CREATE INDEX by_annotator ON cards (annotator, date);
-CREATE INDEX by_engine ON cards (engine, date);
-CREATE INDEX by_date ON cards (date);
+CREATE INDEX by_language ON cards (language, date DESC, path);
+CREATE INDEX by_annotator ON cards (annotator, date DESC, path);
+CREATE INDEX by_engine ON cards (engine, date DESC, path);
+CREATE INDEX by_date ON cards (date DESC, path);
 CREATE VIRTUAL TABLE words USING fts5 (
     name, title, labels, tags, description, tokenize = 'unicode61 remove_diacritics 2', prefix = '2 3 4'
 );
@@ -154,14 +154,14 @@ class Index:
         if not any(self._changes(there)):
             return 0, 0
         with self._changing():
-            gone, to_read = self._changes(there)  # somebody else may have done it meanwhile
-            self._forget(gone)
+            old, to_read = self._changes(there)  # somebody else may have done it meanwhile
+            self._forget(old)
             for number, path in enumerate(to_read):
                 self._add(path, there[path])
                 if number % BATCH == 0:
                     progress(number, len(to_read))
         progress(len(to_read), len(to_read))
-        return len(to_read), len(gone)
+        return len(to_read), len(set(old) - there.keys())
 
     def _changes(self, there: dict[str, State]) -> tuple[list[str], list[str]]:
         """Return the files of the index that are gone or have changed, and those to read."""

@@ -143,7 +143,7 @@ def _language(bundle: Bundle, language: str | None) -> str:
             "The language of the texts is not known." if not language else "This is no language.",
             expected="a code such as nl; xx for several languages",
             found=repr(language) if language else None,
-            hint="name it: language='nl'",
+            hint="name it, e.g. language='nl'",
         )
     return language
 

@@ -42,7 +42,7 @@ class Query:
         OptionError
             If the text holds no word, or too many.
         """
-        tables, conditions, values, order = ["cards"], [], [], "cards.date DESC, cards.id"
+        tables, conditions, values, order = ["cards"], [], [], "cards.date DESC, cards.path"
         if self.text.strip():
             tables.append("words")
             conditions += ["words MATCH ?", "cards.id = words.rowid"]

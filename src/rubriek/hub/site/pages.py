@@ -150,15 +150,17 @@ def slugs(cards: Iterable[Found]) -> list[str]:
     ['news-nl_nl_5.1.4', 'news-nl_nl_5.1.4_2']
     """
     made: list[str] = []
-    taken: dict[str, int] = {}
+    taken: set[str] = set()
+    counts: dict[str, int] = {}
     for card in cards:
-        version = card.edition.rpartition(" ")[2]
-        parts = [card.name, card.language, version]
-        slug = "_".join(re.sub(r"[^a-z0-9._-]+", "-", part.lower()).strip("-.") for part in parts if part)
-        slug = slug[:LONGEST_SLUG].strip("-._") or "card"
-        count = taken[slug] = taken.get(slug, 0) + 1
-        while count > 1 and f"{slug}_{count}" in taken:
+        parts = [card.name, card.language, card.edition.rpartition(" ")[2]]
+        base = "_".join(re.sub(r"[^a-z0-9._-]+", "-", part.lower()).strip("-.") for part in parts if part)
+        slug = base = base[:LONGEST_SLUG].strip("-._") or "card"
+        count = counts.get(base, 1)
+        while slug in taken:
             count += 1
-        made.append(slug if count == 1 else f"{slug}_{count}")
-        taken[slug], taken[made[-1]] = count, taken.get(made[-1], 1)
+            slug = f"{base}_{count}"
+        counts[base] = count
+        taken.add(slug)
+        made.append(slug)
     return made
