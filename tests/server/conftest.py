@@ -40,3 +40,10 @@ def process(tiny_a) -> Iterator[Serving]:
     """`rubriek serve` over the same model, as a process."""
     with serving("--model", f"tiny-a={tiny_a.folder}") as service:
         yield service
+
+
+@pytest.fixture(scope="session")
+def two_models(tiny_a) -> Iterator[Serving]:
+    """`rubriek serve` over the built-in model and a small one, for the page."""
+    with serving("--model", "nl-news", "--model", f"klein={tiny_a.folder}") as service:
+        yield service

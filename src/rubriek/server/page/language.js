@@ -1,6 +1,6 @@
 // The page in two languages. Texts of the page itself carry data-text, data-label or data-placeholder in index.html.
 
-const TEXTS = {
+export const TEXTS = {
   nl: {
     skip: "Naar het invoerveld",
     settings: "Taal en weergave",
