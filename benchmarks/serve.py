@@ -16,6 +16,7 @@ from benchmarks import models
 from benchmarks.machine import describe
 from benchmarks.processes import WorkerEnded, last_words
 from benchmarks.serving.connection import allow_connections, post
+from benchmarks.serving.ideal import ideal_latencies
 from benchmarks.serving.load import Target
 from benchmarks.serving.local import Local
 from benchmarks.serving.outcomes import Stage
@@ -23,8 +24,8 @@ from benchmarks.serving.picture import svg
 from benchmarks.serving.report import markdown
 from benchmarks.serving.results import Measured, Run, split
 from benchmarks.serving.services import PATH, Running, Service, ServiceEnded, body_of, version_of
-from benchmarks.serving.stages import QUICK, Load, Plan, all_stages, soak
-from benchmarks.texts import mixed_texts
+from benchmarks.serving.stages import AT, QUICK, Load, Plan, all_stages, soak
+from benchmarks.texts import many_mixed_texts, mixed_texts
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -56,6 +57,7 @@ def measure(plan: Plan, *, quick: bool, only: str, minutes: float | None) -> Run
     """Every service in turn, alone on the machine."""
     present, missing = split(only)
     texts = mixed_texts(plan.articles, plan.headlines)
+    flood = many_mixed_texts(plan.flood)
     run = Run(describe(), len(texts), plan.articles, quick, missing=missing)
     soaked = next((service for service in reversed(present) if service.is_rubriek), None)
     with contextlib.ExitStack() as stack:
@@ -66,7 +68,8 @@ def measure(plan: Plan, *, quick: bool, only: str, minutes: float | None) -> Run
             key = (service.model, service.precision)
             try:
                 if key not in locals_:
-                    locals_[key] = stack.enter_context(contextlib.closing(Local(*key, texts, folder, log)))
+                    local = Local(*key, texts, flood, folder, log)
+                    locals_[key] = stack.enter_context(contextlib.closing(local))
                 soak_minutes = minutes if service is soaked else None
                 run.measured.append(_measure(service, locals_[key], plan, soak_minutes, log))
             except (ServiceEnded, WorkerEnded) as error:
@@ -89,6 +92,10 @@ def _measure(service: Service, local: Local, plan: Plan, minutes: float | None, 
     if service.is_rubriek:
         local.run()
         measured.local = local.throughput
+        if steady := measured.find(f"{AT:.0%}"):
+            known = local.texts.pieces[: len(local.texts.labels)]
+            speed = (measured.local_throughput or 0.0) * local.texts.average_pieces
+            measured.ideal = ideal_latencies(known, steady.offered or 0.0, speed)
     return measured
 
 

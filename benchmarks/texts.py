@@ -21,6 +21,8 @@ ARTICLES, HEADLINES = 60, 400
 LONGEST_HEADLINE = 150
 """Characters; articles are far longer."""
 WORDS_PER_ARTICLE = 220
+ITEMS_PER_ARTICLE = 20
+"""At most: the shortest items together have the words that an article needs."""
 PIECES = 22_195
 """In all, with the tokenizer of nl-news, special tokens included."""
 
@@ -52,6 +54,18 @@ def many_headlines(count: int, seed: int = 20231031) -> list[str]:
         first, second = rng.choice(titles).split(), rng.choice(titles).split()
         found[" ".join(first[: len(first) // 2] + second[len(second) // 2 :])] = None
     texts = list(found)
+    rng.shuffle(texts)
+    return texts
+
+
+def many_mixed_texts(count: int, seed: int = 20231031) -> list[str]:
+    """Distinct texts in the proportion of `mixed_texts`; the articles are items in ever new company."""
+    rng = random.Random(seed)
+    articles = count * ARTICLES // (ARTICLES + HEADLINES)
+    items = [f"{item['title']}\n{item['text']}" for item in _items()]
+    texts = many_headlines(count - articles, seed) + [
+        _article(rng.sample(items, ITEMS_PER_ARTICLE)) for _ in range(articles)
+    ]
     rng.shuffle(texts)
     return texts
 

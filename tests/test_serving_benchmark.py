@@ -15,6 +15,7 @@ import pytest
 from benchmarks.serving import outcomes as figures
 from benchmarks.serving.arrivals import mix, poisson
 from benchmarks.serving.connection import pool, post
+from benchmarks.serving.ideal import ideal_latencies
 from benchmarks.serving.load import Target, closed_loop, open_loop
 from benchmarks.serving.outcomes import Outcome, Stage, Texts, best_label, drift, quantile, summarise
 from benchmarks.serving.picture import svg
@@ -66,6 +67,14 @@ def test_the_mix_asks_about_every_text_once_before_any_comes_again():
     first, second = (list(itertools.islice(order, 50)) for _ in range(2))
     assert sorted(first) == list(range(50)) != first
     assert first == second
+
+
+def test_a_perfect_queue_has_the_latencies_of_theory():
+    # Equal texts at half the capacity: M/D/1. Half of all wait for nothing, so p50 is the service itself;
+    # by Erlang's distribution of the waiting time, p99 is 4.337 services.
+    p50, p99 = ideal_latencies([10], rate=5.0, pieces_per_second=100.0)
+    assert p50 == pytest.approx(0.1, rel=0.02)
+    assert p99 == pytest.approx(0.4337, rel=0.05)
 
 
 # Figures
@@ -130,7 +139,10 @@ def test_latencies_are_told_apart_by_kind_and_wrong_labels_counted():
     outcomes = [Outcome(0, 0.0, 0.0, 0.1, 200, "a"), Outcome(1, 0.0, 0.0, 0.7, 200, "b")]
     stage = summarise("50%", outcomes, TEXTS, seconds=1.0, offered=1.0)
     assert (stage.latency(0.99, "headlines"), stage.latency(0.99, "articles")) == (0.1, 0.7)
-    assert stage.wrong == 1
+    assert (stage.checked, stage.wrong) == (2, 1)
+    unknown = Texts(TEXTS.texts, TEXTS.pieces, ["a"], longest_headline=150)
+    stage = summarise("50%", outcomes, unknown, seconds=1.0, offered=1.0)
+    assert (stage.checked, stage.wrong) == (1, 0)
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b"7", b'[{"label": "a"}]', b"\xff", b'["a"]'])
@@ -144,6 +156,7 @@ def test_the_best_label_is_found_in_any_order():
 
 def test_drift_leaves_out_the_warm_up():
     assert drift([1.0] * 10 + [100.0] * 80 + [103.0] * 10) == pytest.approx(0.03)
+    assert drift([1.0] * 40 + [100.0] * 10 + [7.0] * 40 + [102.0] * 10, 0.4) == pytest.approx(0.02)
     assert math.isnan(drift([1.0] * 9))
 
 
@@ -190,7 +203,7 @@ def http(status: int, body: bytes = b"", header: str = "") -> bytes:
 
 
 def target(port: int) -> Target:
-    return Target(port, [post(port, "/predict", body_of(text)) for text in TEXTS.texts])
+    return Target(port, [post(port, "/predict", body_of(text)) for text in TEXTS.texts * 2])
 
 
 def test_an_open_loop_accounts_for_every_request_whatever_the_answer():
@@ -324,9 +337,10 @@ http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_
 
 def test_a_service_goes_through_all_stages_and_is_gone_afterwards(tmp_path):
     told: list[Stage] = []
+    texts = Texts(TEXTS.texts * 2, TEXTS.pieces * 2, TEXTS.labels, TEXTS.longest_headline)
     plan = Plan(closed=6, shares=(0.7, 1.0), seconds=0.1, long_seconds=0.1, patience=PATIENCE)
     with (tmp_path / "log").open("w") as log, Running(a_service(ANSWERING), tmp_path, log) as running:
-        load = Load(target(running.port), running.process.pid, TEXTS, plan, told.append)
+        load = Load(target(running.port), running.process.pid, texts, plan, told.append)
         stages = list(all_stages(load, overload=True))
         assert stages == told
     names = ["1 client", "32 clients", "saturation", "70%", "100%", "3 x overload"]
@@ -375,6 +389,7 @@ def a_stage(name: str, throughput: float, **changes) -> Stage:
         errors={},
         throughput=throughput,
         latencies={kind: [0.01, 0.02, 0.025] for kind in ("all", "headlines", "articles")},
+        checked=100,
         wrong=0,
         late=0.001,
         cpu={"service": 0.9, "generator": 0.02, "others": 0.01},
@@ -404,7 +419,7 @@ def a_run(**changes) -> Run:
         a_stage("3 x overload", 44.0, offered=135.0, fates=refused),
         a_stage("soak, 20 min at 70%", 31.0),
     ]
-    ours = Measured(f"{RUBRIEK}: base fp32", "rubriek 0", stages, local=[46.0, 48.0, 47.0])
+    ours = Measured(f"{RUBRIEK}: base fp32", "rubriek 0", stages, [46.0, 48.0, 47.0], (0.01, 0.06))
     theirs = Measured(f"{TEI}: base fp32", "1.9.3", [a_stage("32 clients", 6.5), a_stage("70%", 10.0)])
     return Run(machine, 460, 60, False, {"base": 48.2}, [ours, theirs], **changes)
 
@@ -417,6 +432,7 @@ def test_all_targets_are_there_and_met():
     found = met(a_run())
     assert len(found) == 8
     assert set(found.values()) == {True}
+    assert any("a perfect queue: 6.0 x" in target.measured for target in targets(a_run()))
 
 
 @pytest.mark.parametrize(

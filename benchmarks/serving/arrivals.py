@@ -31,7 +31,7 @@ def mix(texts: Sequence[int], rng: random.Random) -> Iterator[int]:
     """All texts in one random order, over and over.
 
     Drawn with replacement, a short stage may get twice the articles that another gets, and an article costs
-    ten headlines. In another order each time round, a text may come again while it still waits, and a service
-    that answers equal texts once would gain by it.
+    ten headlines. In another order each time round, a text could come again while it still waits, and a
+    service that answers equal texts once would gain by it.
     """
     return itertools.cycle(rng.sample(texts, len(texts)))

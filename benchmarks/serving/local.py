@@ -22,19 +22,22 @@ class Local:
     Attributes
     ----------
     texts : Texts
-        What is asked, with its answers.
+        What is asked: texts that it answered itself, and the flood, which it did not.
     throughput : list of float
         Documents per second of each pass so far.
     """
 
-    def __init__(self, model: str, precision: str, texts: list[str], folder: Path, log: TextIO) -> None:
+    def __init__(
+        self, model: str, precision: str, texts: list[str], flood: list[str], folder: Path, log: TextIO
+    ) -> None:
         bundle = Bundle.open(getattr(models.prepare(model), precision))
-        file = folder / "texts.json"
+        file = folder / f"{model}-{precision}.json"
         file.write_text(json.dumps({"texts": texts, "headlines": []}), encoding="utf-8")
         contender = Contender(f"rubriek {precision}", "rubriek_classifier", precision)
         self._worker = Worker(contender, bundle.folder, file, bundle.max_length, log)
         self.throughput: list[float] = []
-        self.texts = Texts(texts, _pieces(bundle, texts), self.run(), LONGEST_HEADLINE)
+        asked = texts + flood
+        self.texts = Texts(asked, _pieces(bundle, asked), self.run(), LONGEST_HEADLINE)
 
     def run(self) -> list[str]:
         """One pass over all texts in one call; their labels."""

@@ -66,15 +66,16 @@ def quantile(values: Sequence[float], share: float) -> float:
     return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
 
 
-def drift(samples: Sequence[float]) -> float:
+def drift(samples: Sequence[float], warm_up: float = 0.1) -> float:
     """How much more there is at the end than after the warm-up, as a share.
 
-    The first tenth is warm-up; the median of the second tenth is compared with that of the last.
+    The median of the last tenth is compared with that of the tenth after the warm-up, a share of the whole.
     """
     tenth = len(samples) // 10
     if tenth == 0:
         return math.nan
-    return statistics.median(samples[-tenth:]) / statistics.median(samples[tenth : 2 * tenth]) - 1
+    begin = int(warm_up * len(samples))
+    return statistics.median(samples[-tenth:]) / statistics.median(samples[begin : begin + tenth]) - 1
 
 
 @dataclass
@@ -98,8 +99,8 @@ class Stage:
         pieces of the average text. A service that refuses the articles first gains nothing by it.
     latencies : dict
         Of good answers, in seconds, by kind of text (all, headlines, articles): the quantiles in `QUANTILES`.
-    wrong : int
-        Good answers whose label is not the one that the local classifier gives.
+    checked, wrong : int
+        Good answers whose label the local classifier gave, too; those where it gave another.
     late : float
         p99 of the seconds by which requests were sent late: the generator's own fault, and in every latency.
     cpu : dict
@@ -115,6 +116,7 @@ class Stage:
     errors: dict[str, int]
     throughput: float
     latencies: dict[str, list[float]]
+    checked: int
     wrong: int
     late: float
     cpu: dict[str, float] = field(default_factory=dict)
@@ -146,7 +148,7 @@ class Texts:
     pieces : list of int
         Of each, as the model reads it.
     labels : list of str
-        The local classifier's answers.
+        The local classifier's answers to the first of them; those to the rest are not known.
     longest_headline : int
         Characters; longer texts are articles.
     """
@@ -188,7 +190,8 @@ def summarise(
         dict(Counter(str(one.status or "broken") for one in outcomes if one.fate == "failed")),
         pieces / texts.average_pieces / (seconds - begin),
         {kind: [quantile(values, share) for share in QUANTILES] for kind, values in by_kind.items()},
-        wrong=sum(one.label != texts.labels[one.text] for one in good),
+        checked=sum(one.text < len(texts.labels) for one in good),
+        wrong=sum(one.text < len(texts.labels) and one.label != texts.labels[one.text] for one in good),
         late=quantile([one.sent - one.intended for one in outcomes if not math.isnan(one.sent)], 0.99),
     )
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from benchmarks.report import machine_lines, percent, row, target_lines
 from benchmarks.serving.outcomes import QUANTILES, Stage, drift
 from benchmarks.serving.results import Measured, Run
+from benchmarks.serving.stages import AT
 from benchmarks.serving.targets import targets
 
 SUMMARY = (
@@ -115,11 +116,13 @@ def _notes(run: Run) -> Iterator[str]:
     )
     yield "* lost: neither 200 nor 429: an error, a broken connection, or no answer within patience."
     yield "* An article costs some ten headlines. Where p99 is judged over both, it is that of articles."
-    wrong = sum(stage.wrong for one in run.measured if one.name.startswith("rubriek") for stage in one.stages)
-    good = sum(
-        stage.fates["good"] for one in run.measured if one.name.startswith("rubriek") for stage in one.stages
+    yield (
+        "* a perfect queue: texts read one after the other in order of arrival, at the local classifier's "
+        "speed and with nothing around it. Its p99 is what Poisson arrivals alone make of this mix."
     )
-    yield f"* Labels of rubriek's answers that are not the local classifier's: {wrong} of {good:,}."
+    ours = [stage for one in run.measured if one.name.startswith("rubriek") for stage in one.stages]
+    wrong, checked = sum(stage.wrong for stage in ours), sum(stage.checked for stage in ours)
+    yield f"* Labels of rubriek's answers that differ from the local classifier's: {wrong} of {checked:,}."
     yield "* RSS is that of the service's processes together, at the end of the stage, and its drift."
 
 
@@ -129,6 +132,8 @@ def _stages(one: Measured) -> Iterator[str]:
     yield f"{one.version}."
     if one.local:
         yield f"Local passes: {', '.join(f'{rate:.1f}' for rate in one.local)} documents/s."
+    if one.ideal:
+        yield f"A perfect queue at {AT:.0%}: p50 {_ms(one.ideal[0])} ms, p99 {_ms(one.ideal[1])} ms."
     yield ""
     yield row(COLUMNS)
     yield row(["---"] + ["---:"] * (len(COLUMNS) - 1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -25,12 +25,15 @@ class Measured:
     stages : list of Stage
     local : list of float
         Documents per second of the local classifier: the passes around the stages.
+    ideal : sequence of float
+        p50 and p99 at 70 % of a perfect queue; see `benchmarks.serving.ideal`.
     """
 
     name: str
     version: str
     stages: list[Stage] = field(default_factory=list)
     local: list[float] = field(default_factory=list)
+    ideal: Sequence[float] = ()
 
     def find(self, name: str) -> Stage | None:
         return next((stage for stage in self.stages if stage.name == name), None)

@@ -34,7 +34,10 @@ class Plan:
     Attributes
     ----------
     articles, headlines : int
-        Distinct texts. They have to be more than wait at once: rubriek answers equal ones once.
+        Distinct texts that the local classifier answers, too.
+    flood : int
+        Further texts, for the stages that ask too much: more than wait at once, since rubriek answers equal
+        ones once.
     closed : int
         Texts in a closed loop.
     shares : tuple of float
@@ -47,6 +50,7 @@ class Plan:
 
     articles: int = 4 * ARTICLES
     headlines: int = 4 * HEADLINES
+    flood: int = 12_000
     closed: int = 230
     shares: tuple[float, ...] = (0.3, 0.5, AT, 0.9, 1.0)
     seconds: float = 12.0
@@ -54,7 +58,7 @@ class Plan:
     patience: float = 60.0
 
 
-QUICK = Plan(24, 160, closed=24, shares=(AT, 1.0), seconds=3.0, long_seconds=4.0, patience=20.0)
+QUICK = Plan(24, 160, flood=2_000, closed=24, shares=(AT, 1.0), seconds=3.0, long_seconds=4.0, patience=20.0)
 
 
 class Load:
@@ -65,7 +69,9 @@ class Load:
     ) -> None:
         self.target, self.process, self.texts, self.plan, self.tell = target, process, texts, plan, tell
         self.rng = random.Random(SEED)
-        self.order = mix(range(len(texts.texts)), self.rng)
+        known = len(texts.labels)
+        self.order = mix(range(known), self.rng)
+        self.flood = mix(range(known, len(texts.texts)), self.rng)
 
     def warm_up(self) -> None:
         asyncio.run(closed_loop(self.target, self._next(WARM_UP), WARM_UP_CLIENTS, self.plan.patience))
@@ -80,11 +86,12 @@ class Load:
         stage = summarise(name, outcomes, self.texts, seconds=time.perf_counter() - begin)
         return self._told(replace(stage, **used))
 
-    def rate(self, name: str, rate: float, seconds: float | None = None) -> Stage:
-        """An open loop at so many requests a second."""
+    def rate(self, name: str, rate: float, seconds: float | None = None, *, flood: bool = False) -> Stage:
+        """An open loop at so many requests a second; with more texts where they will be too many."""
         seconds = seconds or self.plan.seconds
         arrivals = poisson(rate, seconds, self.rng)
-        load = open_loop(self.target, arrivals, self.order, self.plan.patience)
+        order = self.flood if flood else self.order
+        load = open_loop(self.target, arrivals, order, self.plan.patience)
         outcomes, used = asyncio.run(self._observed(load))
         stage = summarise(name, outcomes, self.texts, seconds=seconds, offered=rate)
         return self._told(replace(stage, **used))
@@ -133,13 +140,13 @@ def all_stages(load: Load, *, overload: bool) -> Iterator[Stage]:
         return
     if overload:
         # Only a service that refuses what is too much can be asked too much: the others answer it all, late.
-        saturated = load.rate("saturation", most * SATURATING)
+        saturated = load.rate("saturation", most * SATURATING, flood=True)
         yield saturated
         most = max(most, saturated.throughput)
     for share in load.plan.shares:
         yield load.rate(f"{share:.0%}", most * share, load.plan.long_seconds if share == AT else None)
     if overload:
-        yield load.rate(f"{OVERLOAD:g} x overload", most * OVERLOAD, load.plan.long_seconds)
+        yield load.rate(f"{OVERLOAD:g} x overload", most * OVERLOAD, load.plan.long_seconds, flood=True)
 
 
 def soak(load: Load, most: float, minutes: float) -> Stage:
