@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from benchmarks.results import Measured, share_equal
-from benchmarks.spark.contenders import FP32, LOCAL, ON_SPARK, PREDICT_BATCH, PREDICT_BATCH_SIZES
+from benchmarks.spark.contenders import FP32, LOCAL, ON_SPARK, PREDICT_BATCH
 from benchmarks.spark.scaling import Fit, Point, fit
 
 
@@ -65,8 +65,7 @@ class SparkRun:
     @property
     def reference(self) -> Measured | None:
         """Whose labels count as those of fp32: the plain export, else rubriek fp32."""
-        names = [PREDICT_BATCH.format(size) for size in PREDICT_BATCH_SIZES] + [FP32]
-        return next((one for one in map(self.find, names) if one is not None), None)
+        return self.find(PREDICT_BATCH) or self.find(FP32)
 
     def agreement(self, one: Measured) -> float | None:
         if self.reference is None or one not in self.beside_peers:

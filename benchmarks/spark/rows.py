@@ -32,7 +32,7 @@ class Amounts:
     articles: int = 30
     mixed_headlines: int = 200
     headlines: int = 50_000
-    scale: tuple[tuple[int, int], ...] = ((8_000, 8), (2_000, 8), (2_000, 64))
+    scale: tuple[tuple[int, int], ...] = ((6_000, 8), (1_500, 8), (1_500, 64))
 
 
 QUICK = Amounts(4, 28, 800, ((400, 8), (100, 8), (100, 64)))

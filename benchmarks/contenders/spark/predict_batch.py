@@ -63,6 +63,7 @@ class PredictBatch:
         names = json.loads((given.model / "config.json").read_text(encoding="utf-8"))["id2label"]
         self.labels = [names[str(number)] for number in range(len(names))]
         self.about = {
+            "batch_size": batch_size,
             "onnxruntime": onnxruntime.__version__,
             "pyspark": pyspark.__version__,
             "master": given.options["master"],

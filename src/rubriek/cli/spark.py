@@ -143,7 +143,7 @@ def _session(master: str | None) -> Iterator[Any]:
     from rubriek.spark.distribution import is_connect
 
     sql = need("pyspark.sql", extra="spark", purpose="rubriek classify --spark")
-    builder = sql.SparkSession.builder.appName("rubriek classify")
+    builder = sql.SparkSession.builder.appName("rubriek-classify")
     if master is not None and master.startswith("sc://"):
         builder = builder.remote(master)
     else:
