@@ -202,8 +202,8 @@ resources = st.builds(
     library=versions,
     spark=versions,
     time=st.datetimes(
-        datetime(1971, 1, 1),  # noqa: DTZ001
-        datetime(2200, 1, 1),  # noqa: DTZ001
+        datetime(1971, 1, 1),
+        datetime(2200, 1, 1),
         timezones=st.just(UTC),
     ).map(lambda time: time.replace(microsecond=time.microsecond // 1000 * 1000)),
     category=st.sampled_from(["ml", "pl", "nd"]),

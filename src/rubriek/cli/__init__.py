@@ -72,8 +72,9 @@ def main() -> None:
       2    the command itself is wrong: an unknown option, value or column
       130  interrupted; the same command goes on where it was
 
-    Models lie in the folder named by RUBRIEK_CACHE (default: the user's cache folder). With RUBRIEK_OFFLINE=1
-    nothing ever uses the network. NO_COLOR=1 turns colours off.
+    Models lie in the folder named by RUBRIEK_CACHE (default: the user's cache folder) and come from the hub
+    named by RUBRIEK_HUB (default: Spark NLP's Models Hub). With RUBRIEK_OFFLINE=1 nothing ever uses the
+    network. NO_COLOR=1 turns colours off.
     """  # noqa: D301 -- click reads \b
 
 

@@ -115,7 +115,11 @@ def remove(ref: str) -> list[Kept]:
     found = contents()
     records = list(cache.records())
     names = {kept.name for kept in found if ref in (kept.name, kept.origin)}
-    names |= {record.bundle or record.key for record in records if str(reference) in record.references}
+    names |= {
+        record.bundle or record.key
+        for record in records
+        if str(reference) in record.references or record.name == str(reference)
+    }
     records = [record for record in records if {record.key, record.bundle} & names]
     names |= {record.key for record in records} | {record.bundle for record in records if record.bundle}
     chosen = [kept for kept in found if kept.name in names]
