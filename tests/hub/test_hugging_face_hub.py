@@ -18,7 +18,7 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 class HuggingFaceHandler(Handler):
-    """``/api/models/NAME[/revision/REV]`` and ``/NAME/resolve/REV/FILE``."""
+    """``/api/models/NAME[/revision/REV]``, its ``/tree/REV``, and ``/NAME/resolve/REV/FILE``."""
 
     def do_HEAD(self) -> None:
         self.do_GET()
@@ -31,11 +31,18 @@ class HuggingFaceHandler(Handler):
             answer(self)
             return
         about = re.fullmatch(r"/api/models/owner/name(/revision/(?P<revision>[\w.]+))?(\?.*)?", self.path)
+        tree = re.fullmatch(rf"/api/models/owner/name/tree/{COMMIT}(\?.*)?", self.path)
         file = re.fullmatch(rf"/owner/name/resolve/({COMMIT}|main)/(?P<name>[^?]+)", self.path)
         if about and about["revision"] in (None, "main", "v1", COMMIT):
             files = [{"rfilename": name, "size": len(data)} for name, data in self.hub.files.items()]
             described = {"id": "owner/name", "sha": COMMIT, "siblings": files}
             self.send(200, json.dumps(described).encode(), Content_Type="application/json")
+        elif tree:
+            listed = [
+                {"type": "file", "path": name, "size": len(data), "oid": hashlib.sha1(data).hexdigest()}
+                for name, data in self.hub.files.items()
+            ]
+            self.send(200, json.dumps(listed).encode(), Content_Type="application/json")
         elif about:
             self.send(404, b"{}", X_Error_Code="RevisionNotFound")
         elif file and file["name"] in self.hub.files:

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from rubriek.models import Bundle
 
 
+_ROOMY = 72
+"""Columns of a terminal from which the whole list fits."""
+
+
 @click.group()
 def models() -> None:
     """Fetch, list, look at, import and check models; make a faster one; make room.
@@ -85,7 +89,14 @@ def list_(as_json: bool) -> None:
         )
     header = ["model", "labels", "precision", "max length", "size", "used", "from"]
     align: list[Side] = ["left", "right", "left", "right", "right", "left", "left"]
-    first, *lines = table(rows, Screen.of(sys.stdout), header=header, align=align)
+    screen = Screen.of(sys.stdout)
+    shown = [0, 1, 2, 3, 4, 5, 6] if screen.width >= _ROOMY else [0, 4, 6]
+    first, *lines = table(
+        [[row[at] for at in shown] for row in rows],
+        screen,
+        header=[header[at] for at in shown],
+        align=[align[at] for at in shown],
+    )
     for line in [click.style(first, bold=True), *lines]:
         click.echo(line)
     originals = sum(one.bytes for one in kept if one.kind == "original")

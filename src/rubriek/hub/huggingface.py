@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rubriek import settings
-from rubriek.errors import DownloadError, ModelNotFoundError
+from rubriek.errors import DownloadError, ModelNotFoundError, RubriekError
 from rubriek.hub.download import check_room
 from rubriek.hub.progress import watcher
 from rubriek.hub.references import Repository
@@ -90,7 +90,9 @@ def snapshot(repository: Repository) -> tuple[Path, str]:
         ) from error
     except OfflineModeIsEnabled as error:
         raise DownloadError(f"{repository} cannot be fetched.", found="HF_HUB_OFFLINE is set") from error
-    except (HfHubHTTPError, httpx2.HTTPError, OSError) as error:
+    except RubriekError:
+        raise
+    except (HfHubHTTPError, httpx2.HTTPError, OSError, ValueError, TypeError, LookupError) as error:
         raise DownloadError(
             f"{repository} cannot be fetched.",
             found=f"{type(error).__name__}: {_first_line(error)}",
