@@ -1,8 +1,9 @@
 """Runs in the environment of the real Spark NLP: loads saved models, and prints what they make of some texts.
 
 Standard input: a JSON object with ``jars``, ``texts``, ``cache`` (a folder), ``zips`` (of one classifier
-each, named as the Models Hub names them) and ``cases``: by name a list of folders whose stages follow each
-other. The last line of standard output is a JSON object: by case, and by zip, the rows.
+each, named as the Models Hub names them), ``cases``: by name a list of folders whose stages follow each
+other, and ``catalogue``: a metadata.json, a name and a language. The last line of standard output is a JSON
+object: by case, and by zip, the rows, and under ``catalogue`` the file that the name stands for.
 """
 
 from __future__ import annotations
@@ -60,6 +61,17 @@ def unpack(spark: Any, archive: Path, cache: str) -> str:
     return str(target)
 
 
+def resolved(spark: Any, catalogue: str, name: str, language: str) -> str:
+    """Choose the file of a name, as the downloader does for Spark NLP 5.1.4 on Spark 3.4."""
+    jvm = spark.sparkContext._jvm
+    pretrained, version = jvm.com.johnsnowlabs.nlp.pretrained, jvm.com.johnsnowlabs.util.Version
+    rows = pretrained.ResourceMetadata.readResources(jvm.java.io.FileInputStream(catalogue))
+    request = pretrained.ResourceRequest(
+        name, jvm.scala.Some(language), "public/models", version.parse("5.1.4"), version.parse("3.4")
+    )
+    return pretrained.ResourceMetadata.resolveResource(rows, request).get().fileName()
+
+
 def main() -> None:
     given = json.load(sys.stdin)
     spark = session(given["jars"])
@@ -77,6 +89,7 @@ def main() -> None:
         folder = unpack(spark, Path(archive), given["cache"])
         model = load(folder).setInputCols(["document", "token"]).setOutputCol("class")
         found[archive] = rows([*map(load, given["before"]), model])
+    found["catalogue"] = resolved(spark, *given["catalogue"])
     sys.stdout.write(json.dumps(found))
 
 

@@ -18,6 +18,7 @@ import pytest
 from benchmarks.parity.compare import compare
 from saved import DATA, GOLDEN, SHARED
 
+from rubriek.hub.publishing import publish
 from rubriek.models import import_model
 from rubriek.models.sparknlp_export import export_sparknlp
 from rubriek.sparknlp import annotator, base
@@ -75,6 +76,7 @@ def places(tmp_path_factory):
     bundle = import_model(ROOT / "tests" / "data" / "tiny-a", home / "bundle")
     export_sparknlp(bundle, home / "exported")
     pairs["exported bundle"] = originals, [*originals[:2], home / "exported"]
+    pairs["published"] = originals, [Path(publish(bundle, home / "hub", name="tiny", language="nl").archive)]
     write_saved_zip(pipeline.stages[2], home / f"{HUB_NAME}.zip")
     write_with_the_api(home / "pipeline_tiny_a" / "stages", home / "api")
     pairs["api"] = originals, [home / "api"]
@@ -109,15 +111,16 @@ def results(places):
     }
     cache = home / "cache"
     cache.mkdir()
-    zips = [str(home / f"{HUB_NAME}.zip")]
+    zips = {name: str(ours[0]) for name, (_, ours) in pairs.items() if ours[0].suffix == ".zip"}
     before = cases["model ours"][:2]
     given = {
         "jars": JARS,
         "texts": TEXTS,
         "cache": str(cache),
-        "zips": zips,
+        "zips": list(zips.values()),
         "before": before,
         "cases": cases,
+        "catalogue": [str(home / "hub" / "public" / "models" / "metadata.json"), "tiny", "nl"],
     }
     done = subprocess.run(
         [str(PYTHON), str(Path(__file__).with_name("real_worker.py"))],
@@ -129,7 +132,12 @@ def results(places):
     )
     assert done.returncode == 0, done.stderr[-5000:]
     found = json.loads(done.stdout.splitlines()[-1])
-    return {**found, "zip in the cache ours": found[zips[0]]}
+    return {**found, **{f"{name} ours": found[file] for name, file in zips.items()}}
+
+
+def test_the_real_one_finds_what_was_published(places, results):
+    (archive,) = places[1]["published"][1]
+    assert results["catalogue"] == archive.name
 
 
 def test_what_the_api_saved_gives_there_what_it_gives_here(places, results):
@@ -178,7 +186,8 @@ def test_the_real_one_makes_the_same_of_ours(results, name):
     assert ours == theirs
 
 
-def test_the_real_one_gives_the_same_with_an_exported_bundle(results):
-    ours, theirs = results["exported bundle ours"], results["exported bundle theirs"]
+@pytest.mark.parametrize("name", ["exported bundle", "published"])
+def test_the_real_one_gives_the_same_with_a_bundle(results, name):
+    ours, theirs = results[f"{name} ours"], results[f"{name} theirs"]
     assert rounded(ours) == rounded(theirs)
     assert any(row["class"] for row in ours)
