@@ -256,8 +256,12 @@ def card_text(card: Card) -> str:
 def _front_text(front: Front) -> str:
     import yaml
 
-    class Dumper(yaml.BaseDumper):  # type: ignore[misc]  # untyped
+    class Dumper(yaml.BaseDumper):
         """Writes every text as it is, lists on one line, mappings on lines of their own."""
+
+        def ignore_aliases(self, data: Any) -> bool:
+            """Write a value again where it stands again."""
+            return True
 
     def text(dumper: Any, value: str) -> Any:
         style = '"' if value.lower() in BOOLEANS else None
@@ -266,6 +270,5 @@ def _front_text(front: Front) -> str:
     Dumper.add_representer(str, text)
     Dumper.add_representer(list, lambda d, v: d.represent_sequence("tag:yaml.org,2002:seq", v, True))
     Dumper.add_representer(dict, lambda d, v: d.represent_mapping("tag:yaml.org,2002:map", v, False))
-    Dumper.ignore_aliases = lambda *_: True
     written: str = yaml.dump(dict(front), Dumper=Dumper, sort_keys=False, allow_unicode=True, width=100_000)
     return written

@@ -90,8 +90,9 @@ class Found:
     @classmethod
     def of(cls, row: tuple[str, ...]) -> Found:
         """Make it of a row of a statement."""
-        *texts, tasks, labels, size = row
-        return cls(*texts, tuple(json.loads(tasks)), tuple(json.loads(labels)), size)
+        values: dict[str, Any] = dict(zip(COLUMNS.split(", "), row, strict=True))
+        values |= {name: tuple(json.loads(values[name])) for name in ("tasks", "labels")}
+        return cls(**values)
 
 
 def _match(text: str) -> str:
