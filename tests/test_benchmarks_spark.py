@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 
@@ -238,8 +237,8 @@ def test_only_what_the_daemon_forked_counts_as_a_worker():
     command = [sys.executable, "-c", daemon, "pyspark.daemon"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         worker = int(process.stdout.readline())
-        found = memory.worker_pss(os.getpid())
-        with memory.watched(os.getpid()) as peaks:
+        found = memory.worker_pss(process.pid)
+        with memory.watched(process.pid) as peaks:
             pass
         process.stdin.close()
     assert set(found) == set(peaks) == {worker}

@@ -11,6 +11,9 @@ import sys
 import time
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.dataset
+import pyarrow.parquet as pq
 import pyspark
 import pytest
 
@@ -106,3 +109,22 @@ def test_the_function_of_sql(reports):
 
 def test_stages_of_spark_nlp(reports):
     assert reports["sparknlp"]["same"]
+
+
+def test_the_command_runs_there(server, tiny_a, tmp_path):
+    (tmp_path / "in").mkdir()
+    for number in range(2):
+        table = pa.table({"id": range(3 * number, 3 * number + 3), "text": ["Beurs sluit hoger", None, "x"]})
+        pq.write_table(table, tmp_path / "in" / f"{number}.parquet")
+    code = "from rubriek.cli import main; main()"
+    command = [sys.executable, "-c", code, "classify", tmp_path / "in", "-o", tmp_path / "uit", "--spark"]
+    command += ["--master", server, "-m", tiny_a.folder, "--json"]
+    for finished in (0, 2):
+        done = subprocess.run(
+            list(map(str, command)), capture_output=True, text=True, timeout=300, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        summary = json.loads(done.stdout)
+        assert (summary["rows"], summary["finished_files"], summary["nulls"]) == (6, finished, 2)
+    found = pyarrow.dataset.dataset(tmp_path / "uit", partitioning="hive").to_table()
+    assert sorted(found["id"].to_pylist()) == list(range(6))
