@@ -8,6 +8,7 @@ import json
 import os
 import random
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hub_server import HubServer, cut, page, running, stalled, status
@@ -198,7 +199,7 @@ DATES = {"Retry_After": "Wed, 25 Nov 2026 10:00:07 GMT"}
 )
 def test_a_server_may_ask_to_wait(served, target, monkeypatch, headers, waited):
     slept: list[float] = []
-    monkeypatch.setattr(module.time, "sleep", slept.append)
+    monkeypatch.setattr(module, "time", SimpleNamespace(sleep=slept.append))
 
     def busy(handler):
         handler.date_time_string = lambda *_: "Wed, 25 Nov 2026 10:00:00 GMT"  # a clock that may be far off
@@ -218,7 +219,7 @@ def test_who_asks_to_wait_too_long_is_not_waited_for(served, target):
 
 def test_waits_grow_and_stay_within_a_limit(monkeypatch, served, target):
     slept: list[float] = []
-    monkeypatch.setattr(module.time, "sleep", slept.append)
+    monkeypatch.setattr(module, "time", SimpleNamespace(sleep=slept.append))
     monkeypatch.setattr(module, "FIRST_WAIT", 0.5)
     monkeypatch.setenv("RUBRIEK_RETRIES", "12")
     served.always = status(503)

@@ -67,8 +67,11 @@ def unfinished(cache: Path) -> list[str]:
     return [path.name for part in ("downloads", "models") for path in (cache / part).glob(".*")]
 
 
-def test_ten_at_once_and_one_fetches(served, own_cache, tmp_path):
+@pytest.mark.parametrize("kind", ["saved by Spark NLP", "bundle"])
+def test_ten_at_once_and_one_fetches(served, own_cache, tmp_path, kind, bundle_zip):
     """The server answers only when nine of them wait for the tenth."""
+    if kind == "bundle":
+        served.files["/news.zip"] = bundle_zip
     nine_wait = threading.Event()
 
     def late(handler):
@@ -160,8 +163,8 @@ hub.resolve(sys.argv[1])
 @pytest.mark.parametrize(
     "moment",
     [
-        "download:_checked:before",
-        "download:_checked:after",
+        "download:checked:before",
+        "download:checked:after",
         "unzipping:_write:after",
         "staging:_sync:before",
         "staging:_put:before",

@@ -9,6 +9,7 @@ import shutil
 import socket
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hub_server import page, stalled, status
@@ -121,6 +122,8 @@ def test_another_language_is_not_taken_in_its_place(models_hub):
 def test_the_nearest_names_of_the_hub_are_told(models_hub):
     with pytest.raises(ModelNotFoundError, match=f"did you mean sparknlp://nl/{SEED}"):
         hub.resolve(SEED.replace("dutch", "dutsch"))
+    with pytest.raises(ModelNotFoundError, match=r"did you mean 'nl-news' or sparknlp://en/news_en\?"):
+        hub.resolve("news-en")
 
 
 def test_a_remote_loc_is_another_folder(models_hub, saved_zip):
@@ -145,8 +148,20 @@ def test_a_folder_is_a_hub(own_cache, tmp_path, monkeypatch, saved_zip):
     (folder / FILE).write_bytes(saved_zip)
     (folder / "metadata.json").write_text(row())
     monkeypatch.setenv("RUBRIEK_HUB", str(tmp_path / "onze hub"))
+    monkeypatch.setenv("RUBRIEK_OFFLINE", "1")  # which a folder has nothing to do with
     assert hub.resolve(f"sparknlp://nl/{SEED}").labels
     assert (folder / FILE).exists()
+
+
+def test_a_checksum_in_the_catalogue_of_a_folder(own_cache, tmp_path, monkeypatch, saved_zip):
+    folder = tmp_path / "hub" / "public" / "models"
+    folder.mkdir(parents=True)
+    (folder / FILE).write_bytes(saved_zip)
+    (folder / "metadata.json").write_text(row(checksum="0" * 32))
+    monkeypatch.setenv("RUBRIEK_HUB", str(tmp_path / "hub"))
+    with pytest.raises(DownloadError, match="damaged"):
+        hub.resolve(f"sparknlp://nl/{SEED}")
+    assert (folder / FILE).read_bytes() == saved_zip
 
 
 @pytest.mark.parametrize("ref", [SEED, "nl.classify.bert.news.finetuned", f"sparknlp://nl/{SEED}"])
@@ -379,7 +394,7 @@ def _break_off(handler, part: bytes) -> None:
 
 def test_a_mistyped_name_waits_for_no_hub(own_cache, monkeypatch):
     slept: list[float] = []
-    monkeypatch.setattr(download.time, "sleep", slept.append)
+    monkeypatch.setattr(download, "time", SimpleNamespace(sleep=slept.append))
     monkeypatch.setenv("RUBRIEK_HUB", "http://127.0.0.1:9")
     with pytest.raises(ModelNotFoundError, match=r"found: +.*127.0.0.1:9.*\n[^$]*did you mean 'nl-news'"):
         hub.resolve("nl-nieuws")

@@ -10,6 +10,7 @@ from rubriek import hub
 from rubriek.errors import CacheError, ModelError, ModelNotFoundError
 from rubriek.hub import cache, upkeep
 from rubriek.models import import_model
+from rubriek.sparknlp.annotator import BertForSequenceClassification
 
 
 @pytest.fixture
@@ -129,6 +130,19 @@ class TestPrune:
         age(fetched.folder / "rubriek.json", -1000)
         age(next(cache.records()).file, -1000)
         assert upkeep.prune(unused_days=0.5) == []
+
+    def test_a_stage_needs_no_original(self, server, saved_zip, monkeypatch):
+        monkeypatch.setenv("RUBRIEK_HUB", server.address)
+        versions = '"libVersion": {"parts": [5]}, "sparkVersion": {"parts": [3]}, "readyToUse": true'
+        row = f'{{"name": "news", "language": "nl", {versions}, "time": "2023-10-31T21:59:00.127Z"}}'
+        server.files["/public/models/metadata.json"] = row.encode()
+        server.files["/public/models/news_nl_5_3_1698789540127.zip"] = saved_zip
+        before = BertForSequenceClassification.pretrained("news", "nl")
+        assert kinds(upkeep.prune(originals=True)) == ["original"]
+        monkeypatch.setenv("RUBRIEK_OFFLINE", "1")
+        after = BertForSequenceClassification.pretrained("news", "nl")
+        params = [{p.name: v for p, v in one.extractParamMap().items()} for one in (before, after)]
+        assert params[0] == params[1]
 
     def test_originals(self, fetched, address, server, monkeypatch):
         assert kinds(upkeep.prune(originals=True)) == ["original"]

@@ -68,7 +68,7 @@ def remove(refs: tuple[str, ...], as_json: bool) -> None:
 @click.option(
     "--originals",
     is_flag=True,
-    help="Also what models were made of; only rubriek.sparknlp would need it again.",
+    help="Also what models were made of, which the models do not need.",
 )
 @click.option("--dry-run", is_flag=True, help="Remove nothing, only tell.")
 @as_json_option

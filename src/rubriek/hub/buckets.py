@@ -134,7 +134,7 @@ def _asked(address: str, ask: Callable[[], T]) -> T:
         raise InterruptedTransferError(
             f"{address} cannot be read.",
             found=_said(error),
-            hint="are the credentials, the region and the endpoint right?",
+            hint="check the credentials, the region and the endpoint",
         ) from error
 
 

@@ -127,7 +127,7 @@ def download(
         raise unwritable(file.parent, error) from error
     finally:
         told.ended()
-    sha256 = _checked(address, file, md5)
+    sha256 = checked(address, file, md5)
     _note(file).unlink(missing_ok=True)
     return Downloaded(_size(file), sha256, tag, resumed=first > 0)
 
@@ -185,7 +185,7 @@ def _wait(error: InterruptedTransferError, failures: int, retries: int) -> None:
             error.message,
             expected=error.expected,
             found=error.found,
-            hint=f"try again{asked}; what has arrived is kept" + (f". {error.hint}" if error.hint else ""),
+            hint=f"try again{asked}; what has arrived is kept" + (f"; {error.hint}" if error.hint else ""),
         ) from error
     log.info("%s Trying again in %.1f s.", error.message, wait)
     time.sleep(wait)
@@ -240,8 +240,14 @@ def replacing(file: Path) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
 
 
-def _checked(address: str, file: Path, md5: str) -> str:
-    """Return the SHA-256; a file with another MD5 than it must have is removed."""
+def checked(address: str, file: Path, md5: str) -> str:
+    """Return the SHA-256 of a file that came from an address, and compare its MD5 where one is given.
+
+    Raises
+    ------
+    DownloadError
+        If it differs; a download is removed then.
+    """
     digests = [hashlib.sha256(), hashlib.md5(usedforsecurity=False)]
     with file.open("rb") as stream:
         while block := stream.read(1 << 20):
@@ -249,7 +255,8 @@ def _checked(address: str, file: Path, md5: str) -> str:
                 digest.update(block)
     found = digests[1].hexdigest()
     if md5 and found != md5.lower():
-        _forget(file)
+        if not address.startswith("file://"):
+            _forget(file)
         raise DownloadError(
             f"What {address} gives is damaged.",
             expected=f"MD5 {md5.lower()}",

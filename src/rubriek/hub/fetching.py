@@ -14,7 +14,7 @@ from typing import Any
 from rubriek.errors import BundleError, DownloadError, ModelNotFoundError, RubriekError, SavedModelError
 from rubriek.hub import buckets, cache
 from rubriek.hub.cache import DOWNLOADS, Record
-from rubriek.hub.download import Downloaded, check_room, download, is_whole, unwritable
+from rubriek.hub.download import Downloaded, check_room, checked, download, is_whole, unwritable
 from rubriek.hub.references import parse
 from rubriek.hub.unzipping import unzip
 from rubriek.models import checks
@@ -67,7 +67,7 @@ def fetch(wanted: Wanted, *, refresh: bool = False) -> Record:
     Returns
     -------
     Record
-        Its ``folder`` is there.
+        Its ``folder`` is there, or the bundle that was made of it.
 
     Raises
     ------
@@ -128,7 +128,7 @@ def _together(references: tuple[str, ...], one: str) -> tuple[str, ...]:
 
 def _found(key: str, wanted: Wanted) -> Record | None:
     found = cache.record(key)
-    if found is None or found.folder is None:
+    if found is None:
         return None
     if wanted.reference in found.references and (found.name or not wanted.name):
         return found
@@ -158,6 +158,8 @@ def _fetch(wanted: Wanted, target: Path, part: Path) -> tuple[Files, str]:
         file = Path(str(parse(address)))
         if not file.is_file():
             raise ModelNotFoundError(f"There is no file {file}.", hint="the hub's catalogue names it")
+        if wanted.md5:
+            checked(address, file, wanted.md5)
         return _unpacked(file, target), ""
     if _is_zip(address):
         archive = part.with_name(f"{part.name}.zip")

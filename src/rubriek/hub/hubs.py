@@ -29,6 +29,7 @@ MODELS_HUB = "https://s3.amazonaws.com/auxdata.johnsnowlabs.com"
 COMMUNITY = "https://s3.amazonaws.com/community.johnsnowlabs.com"
 """Where Spark NLP looks for a remote_loc that begins with ``@``."""
 CATALOGUE = "metadata.json"
+DID_YOU_MEAN = "did you mean "
 KNOWN = (
     Resource(
         "bert_classifier_dutch_news_clf_finetuned",
@@ -114,8 +115,8 @@ class Hub:
         language = f" for the language {wanted.language!r}" if wanted.language else ""
         return ModelNotFoundError(
             f"The hub has no model {wanted.name!r}{language}.",
-            found=f"{len(rows):,} others at {self.address_of('')}",
-            hint=f"did you mean {' or '.join(near)}?" if near else None,
+            found=f"{len(rows):,} rows in {self.address_of(CATALOGUE)}",
+            hint=f"{DID_YOU_MEAN}{' or '.join(near)}?" if near else None,
         )
 
     def catalogue(self, *, retries: int | None = None) -> list[Resource]:

@@ -18,13 +18,12 @@ from rubriek.errors import (
     ModelError,
     ModelNotFoundError,
     OfflineError,
-    RubriekError,
     UnsupportedModelError,
 )
 from rubriek.hub import cache, local
 from rubriek.hub.cache import Record
 from rubriek.hub.fetching import Wanted, fetch
-from rubriek.hub.hubs import Hub, hub_named
+from rubriek.hub.hubs import DID_YOU_MEAN, Hub, hub_named
 from rubriek.hub.references import (
     FORMS,
     NLU,
@@ -131,10 +130,17 @@ def fetched(wanted: SparkNlpName) -> Path:
         See `resolve`.
     """
     with _naming_the_built_in(wanted):
-        known = _record(wanted)
-        folder = (known if known and known.folder else _fetched(wanted, refresh=False)).folder
+        folder = original(wanted)
+        if folder is None:
+            folder = _fetched(wanted, refresh=False).folder or _fetched(wanted, refresh=True).folder
         assert folder is not None, "it was fetched or found"
         return folder
+
+
+def original(wanted: SparkNlpName) -> Path | None:
+    """Return the folder of a model of a hub if it is in the cache as Spark NLP saved it."""
+    known = _record(wanted)
+    return None if known is None else known.folder
 
 
 def _found(reference: Reference) -> Bundle | None:
@@ -196,7 +202,7 @@ def _fetched(
 ) -> Record:
     if isinstance(reference, LocalPath):
         raise ModelError(f"{reference} is a path, so there is nothing to fetch.")
-    if settings.offline():
+    if settings.offline() and not _is_here(reference):
         raise OfflineError(
             f"{reference} is not in the cache, and RUBRIEK_OFFLINE forbids to fetch it.",
             found=f"the cache {os.pathsep.join(map(str, settings.cache_folders()))}",
@@ -223,6 +229,11 @@ def _fetched(
     return fetch(wanted, refresh=refresh)
 
 
+def _is_here(reference: SparkNlpName | Repository | Address) -> bool:
+    """Tell whether a reference is of a hub that is a folder."""
+    return isinstance(reference, SparkNlpName) and Hub.of(reference.place).address.startswith("file://")
+
+
 def _of_hugging_face(repository: Repository) -> Record:
     from rubriek.hub import huggingface
 
@@ -246,23 +257,36 @@ def _of_hugging_face(repository: Repository) -> Record:
 def _made(record: Record) -> Bundle:
     """Return the bundle of what was fetched, imported if it is none yet."""
     cache.used(record.file)
-    made = cache.bundle_folder(record.bundle)
-    if made is not None:
-        try:
-            return _opened(made)
-        except BundleError:
-            if record.folder is None:
-                raise  # else it is imported anew
-    assert record.folder is not None, "a record without folder has a bundle"
-    name = "_".join(part for part in (record.name, record.language) if part) or record.key.rpartition("-")[0]
-    if (record.folder / RECORD).is_file():
-        bundle = local.kept(record.folder, name=name, move=True)
-        shutil.rmtree(record.folder, ignore_errors=True)
-    else:
-        bundle = local.at(record.folder, name=name)
-    with contextlib.suppress(RubriekError):  # a read-only cache: its content is compared again the next time
+    if (found := _bundle(record)) is not None:
+        return found
+    with cache.locked(record.key):
+        record = cache.record(record.key) or record  # another process may have been quicker
+        if (found := _bundle(record)) is not None:
+            return found
+        assert record.folder is not None, "a record without folder has a bundle"
+        name = "_".join(part for part in (record.name, record.language) if part)
+        name = name or record.key.rpartition("-")[0]
+        if (record.folder / RECORD).is_file():
+            own = settings.cache_folder() in record.folder.parents
+            bundle = local.kept(record.folder, name=name, move=own)
+            if own:
+                shutil.rmtree(record.folder, ignore_errors=True)
+        else:
+            bundle = local.at(record.folder, name=name)
         cache.write(replace(record, bundle=bundle.folder.name))
     return bundle
+
+
+def _bundle(record: Record) -> Bundle | None:
+    made = cache.bundle_folder(record.bundle)
+    if made is None:
+        return None
+    try:
+        return _opened(made)
+    except BundleError:
+        if record.folder is None:
+            raise
+        return None  # it is imported anew
 
 
 def _opened(folder: Path) -> Bundle:
@@ -273,16 +297,16 @@ def _opened(folder: Path) -> Bundle:
 def _no_model(reference: LocalPath | BareName, of_hub: ModelError | None = None) -> ModelNotFoundError:
     names = sorted({folder.name for folder in local.folders()})
     text = str(reference)
-    near = difflib.get_close_matches(Path(text).name, names, n=3)
-    hint = f"did you mean {' or '.join(map(repr, near))}?" if near else "rubriek models list"
+    near = [repr(name) for name in difflib.get_close_matches(Path(text).name, names, n=3)]
     found = None
     if of_hub is not None:
-        reason = of_hub.found or of_hub.hint if isinstance(of_hub, DownloadError) else of_hub.expected
-        found = f"{of_hub.message[:1].lower()}{of_hub.message[1:].rstrip('.')}" + (
-            f": {reason}" if reason else ""
+        reason = of_hub.found if isinstance(of_hub, DownloadError) else of_hub.expected
+        found = (
+            of_hub.message[:1].lower() + of_hub.message[1:].rstrip(".") + (f": {reason}" if reason else "")
         )
-        if not near and of_hub.hint and not isinstance(of_hub, DownloadError):
-            hint = of_hub.hint
+        if of_hub.hint and of_hub.hint.startswith(DID_YOU_MEAN):
+            near += of_hub.hint.removeprefix(DID_YOU_MEAN).rstrip("?").split(" or ")
+    hint = f"{DID_YOU_MEAN}{' or '.join(near)}?" if near else "rubriek models list"
     return ModelNotFoundError(
         f"There is no folder at {text}." if os.sep in text else f"There is no model {text!r}.",
         expected=f"one of {', '.join([*names, *NLU])}; or {FORMS.removeprefix('a name, ')}",
@@ -304,5 +328,5 @@ def _naming_the_built_in(reference: Reference) -> Iterator[None]:
             error.message,
             expected=error.expected,
             found=error.found,
-            hint=f"{error.hint}. Or: {hint}" if error.hint else hint,
+            hint=f"{error.hint}; {hint}" if error.hint else hint,
         ) from error

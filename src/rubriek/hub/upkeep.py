@@ -144,7 +144,7 @@ def prune(*, unused_days: float | None = None, originals: bool = False, dry_run:
     unused_days : float, optional
         Also models that were not used for so many days.
     originals : bool, default False
-        Also what models were made of. `rubriek.sparknlp` fetches it again when it is asked for one of them.
+        Also what models were made of, which the models do not need.
     dry_run : bool, default False
         Remove nothing, only tell.
 

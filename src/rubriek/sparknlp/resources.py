@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rubriek import settings
 from rubriek.hub import local
 from rubriek.hub.references import NLU, BareName, SparkNlpName, parse, spark_nlp_name
-from rubriek.hub.resolving import fetched, resolve
+from rubriek.hub.resolving import fetched, original, resolve
 from rubriek.models import checks
 from rubriek.models.bundle import RECORD, Bundle
 
@@ -52,8 +54,6 @@ def classifier(
     name: str, language: str | None, remote_loc: str | None = None
 ) -> BertForSequenceClassification:
     """Load a classifier: built in, in the cache or at a path, else by its name in a hub."""
-    from rubriek.sparknlp.bert_for_sequence_classification import BertForSequenceClassification
-
     reference = parse(name)
     if isinstance(reference, SparkNlpName):
         return _of_hub(reference)
@@ -61,8 +61,7 @@ def classifier(
     if bundle is None:
         name, language = NLU.get(name, (name, language))
         return _of_hub(spark_nlp_name(name, language, remote_loc))
-    made = BertForSequenceClassification.of(bundle).setMaxSentenceLength(min(bundle.max_length, 512))
-    return made._set(caseSensitive=case_sensitive(bundle))
+    return _of_bundle(bundle)
 
 
 def _of_hub(wanted: SparkNlpName) -> BertForSequenceClassification:
@@ -71,12 +70,27 @@ def _of_hub(wanted: SparkNlpName) -> BertForSequenceClassification:
     from rubriek.sparknlp.formats import SavedClassifier, read_saved
     from rubriek.sparknlp.saving import load, restored
 
-    folder = fetched(wanted)
+    bundle = resolve(wanted)
+    folder = original(wanted)
+    if folder is None:  # removed by `rubriek models prune --originals`; the bundle remembers
+        return _of_bundle(bundle, bundle.source.get("params") or {})
     content = read_saved(folder)
     if not isinstance(content, SavedClassifier):
         return load(folder, BertForSequenceClassification)  # says what it is instead
-    made: BertForSequenceClassification = restored(content, resolve(wanted))
+    made: BertForSequenceClassification = restored(content, bundle)
     return made
+
+
+def _of_bundle(
+    bundle: Bundle, params: Mapping[str, Any] = MappingProxyType({})
+) -> BertForSequenceClassification:
+    """Make a stage of a bundle; its length and casing are the bundle's."""
+    from rubriek.sparknlp.bert_for_sequence_classification import BertForSequenceClassification
+
+    made = BertForSequenceClassification.of(bundle)
+    made._set(**{name: value for name, value in params.items() if made.hasParam(name)})
+    made.setMaxSentenceLength(min(bundle.max_length, 512))
+    return made._set(caseSensitive=case_sensitive(bundle))
 
 
 def case_sensitive(bundle: Bundle) -> bool:
