@@ -56,16 +56,16 @@ class Serving:
     def pid(self) -> int:
         return self._process.pid
 
-    def logged(self, message: str, **fields: Any) -> dict[str, Any]:
-        """Wait for a line of the log."""
+    def logged(self, message: str, times: int = 1, **fields: Any) -> dict[str, Any]:
+        """Wait until a line has been logged so many times, and return the last."""
 
         def fits(line: dict[str, Any]) -> bool:
             told = message in line["message"]
             return told and all(line.get(name) == value for name, value in fields.items())
 
         with self._told:
-            assert self._told.wait_for(lambda: any(map(fits, self.log)), PATIENCE), self.log
-            return next(filter(fits, self.log))
+            assert self._told.wait_for(lambda: sum(map(fits, self.log)) >= times, PATIENCE), self.log
+            return [line for line in self.log if fits(line)][-1]
 
     def send(self, number: signal.Signals) -> None:
         self._process.send_signal(number)

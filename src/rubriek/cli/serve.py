@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,12 @@ import click
     help="Longest time until an answer. [default: 30]",
 )
 @click.option(
+    "--body-timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="Longest time for headers, and for a body, to arrive. [default: 10]",
+)
+@click.option(
     "--body-bytes", type=click.IntRange(min=1024), metavar="N", help="Largest body. [default: 16 MiB]"
 )
 @click.option(
@@ -118,12 +125,25 @@ def serve(
       rubriek serve --host 0.0.0.0 --keys keys.txt --workers 4
       curl -H 'Content-Type: application/json' -d '{"text": "Beurs sluit hoger"}' localhost:8000/v1/classify
     """  # noqa: D301 -- click reads \b
-    from rubriek.server import Limits, logs, running
+    from rubriek.server import Limits, logs, running, sockets
 
     computed = {name: settings.pop(name) for name in ("engine", "precision", "threads")}
     limits = Limits(**{name: value for name, value in settings.items() if value is not None})
     deployment = running.Deployment(models, **computed, limits=limits, keys_file=keys_file, origins=origins)
     logs.set_up(log_level)
-    listening = running.listen(host, port)
-    url = running.url_of(listening)
-    running.run(deployment, listening, lambda: click.echo(f"Serving on {url} (docs: {url}/docs)"))
+    listening = sockets.listen(host, port)
+    url = sockets.url_of(listening)
+
+    def started() -> None:
+        click.echo(f"Serving {', '.join(models)} on {url} (routes: {url}/docs)")
+
+    if not keys_file and host not in ("127.0.0.1", "::1", "localhost"):
+        logging.getLogger("rubriek.server").warning(
+            "everybody who reaches %s may use this service; --keys FILE asks for a key", url
+        )
+    if workers == 1:
+        running.run(deployment, listening, started)
+    else:
+        from rubriek.server.workers import Workers
+
+        Workers(deployment, workers, listening, log_level, started).run()

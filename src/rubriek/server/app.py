@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from rubriek.server import explaining, huggingface, kserve, native, tei
+from rubriek.server import explaining, huggingface, kserve, native, reference, tei
 from rubriek.server.keys import Keys
 from rubriek.server.limits import Limits
 from rubriek.server.observed import Observed, http_problem
@@ -102,6 +102,8 @@ def routes() -> list[Route]:
         Route("/health/live", native.live, methods=["GET"]),
         Route("/health/ready", native.ready, methods=["GET"]),
         Route("/metrics", native.exposition, methods=["GET"]),
+        Route("/openapi.json", reference.openapi, methods=["GET"]),
+        Route("/docs", reference.docs, methods=["GET"]),
         *Page().routes,
     ]
 

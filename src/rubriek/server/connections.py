@@ -6,8 +6,6 @@ from asyncio import TimerHandle, Transport
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-HEADER_SECONDS = 10.0
-"""Until the headers of a request must have arrived; bodies have `Limits.body_timeout`."""
 GRACE = 0.3
 """Seconds that an idle connection stays open when the service ends: a request may be on its way."""
 
@@ -16,10 +14,12 @@ class Connection(HttpToolsProtocol):
     """uvicorn's connection, with a time for headers and a softer end."""
 
     _header_timer: TimerHandle | None = None
+    _patience: float
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         """Begin: the first request has to come soon."""
         super().connection_made(transport)
+        self._patience = self.app.state.service.limits.body_timeout
         self._await_headers()
 
     def data_received(self, data: bytes) -> None:
@@ -46,7 +46,7 @@ class Connection(HttpToolsProtocol):
             self.loop.call_later(GRACE, super().shutdown)
 
     def _await_headers(self) -> None:
-        self._header_timer = self.loop.call_later(HEADER_SECONDS, self._let_go)
+        self._header_timer = self.loop.call_later(self._patience, self._let_go)
 
     def _stop_waiting(self) -> None:
         if self._header_timer is not None:

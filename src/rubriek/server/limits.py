@@ -22,7 +22,7 @@ class Limits:
     timeout : float, default 30
         Seconds until an answer, unless the client asks for fewer; 504 beyond it.
     body_timeout : float, default 10
-        Seconds that a body, or a further line of a streamed one, may take to arrive; 408 beyond it.
+        Seconds that headers, a body, or more of a streamed one may take to arrive; 408 beyond it.
     cache : int, default 0
         How many sequences' logits are kept for each model, for texts that come again; 0 keeps none.
 

@@ -104,15 +104,14 @@ class BatchQueue:
         first = self._due_first()
         if first is None:
             return []
-        share = -(-self.tokens // slots)
-        low, high = self._around(first, max(min(self.token_budget, share), first.length))
+        low, high = self._around(first, share=-(-self.tokens // slots))
         batch = self._by_length[low:high]
         del self._by_length[low:high]
         for waiting in batch:
             self._left(waiting)
         return batch
 
-    def _around(self, first: Waiting, budget: int) -> tuple[int, int]:
+    def _around(self, first: Waiting, share: int) -> tuple[int, int]:
         """Find the rows of a batch: neighbours in length, the nearest first, while they fit.
 
         A row that would have to be padded more than a call of the engine costs had better wait for the next.
@@ -128,7 +127,7 @@ class BatchQueue:
             longest = max(longest, added.length)
             real += added.length
             size = (high - low + 1) * longest
-            if size > budget or size - real > CALL:
+            if size > self.token_budget or real > share or size - real > CALL:
                 break
             if below <= above:
                 low -= 1

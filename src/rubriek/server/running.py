@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import socket
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from rubriek.server.app import create_app  # noqa: E402
 from rubriek.server.connections import Connection  # noqa: E402
 from rubriek.server.keys import Keys  # noqa: E402
 from rubriek.server.limits import Limits  # noqa: E402
+from rubriek.server.sockets import let_nobody_in  # noqa: E402
 
 if TYPE_CHECKING:
     from rubriek.classifier import Classifier
@@ -34,6 +36,8 @@ log = logging.getLogger("rubriek.server")
 DRAIN_SECONDS = 0.5
 """Between the signal to end and the closing of the socket: /health/ready says 503, answers say
 ``Connection: close``, and whoever connects still is answered."""
+LAST_SECONDS = 0.1
+"""Then no connection begins any more, and those that have begun are accepted."""
 CONNECTIONS = 1000
 """More at once are answered 503."""
 
@@ -93,33 +97,20 @@ class Deployment:
         return Keys() if self.keys_file is None else Keys.read(self.keys_file)
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Open the socket; port 0 takes a free one.
-
-    Raises
-    ------
-    OSError
-        If it cannot be had.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.create_server((host, port), family=family, backlog=2048)
-    listening.set_inheritable(True)
-    return listening
-
-
-def url_of(listening: socket.socket) -> str:
-    """Say where a socket listens."""
-    host, port = listening.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
 class Server(uvicorn.Server):
     """uvicorn's server, with reloading on SIGHUP and an end that loses nothing."""
 
     def __init__(
-        self, config: uvicorn.Config, service: Service, deployment: Deployment, on_start: Callable[[], None]
+        self,
+        config: uvicorn.Config,
+        service: Service,
+        deployment: Deployment,
+        on_start: Callable[[], None],
+        *,
+        alone: bool,
     ) -> None:
         super().__init__(config)
+        self._alone = alone
         self._service = service
         self._deployment = deployment
         self._on_start = on_start
@@ -130,6 +121,8 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         if hasattr(signal, "SIGHUP"):
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._hung_up)
+        models = [served.name for served in self._service.models]
+        log.info("ready", extra={"fields": {"pid": os.getpid(), "models": models}})
         self._on_start()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -142,6 +135,10 @@ class Server(uvicorn.Server):
         self._service.draining = True
         log.info("ending: no new connections soon; what was taken on is finished")
         await asyncio.sleep(DRAIN_SECONDS)
+        if self._alone:
+            for listening in sockets or []:
+                let_nobody_in(listening)
+        await asyncio.sleep(LAST_SECONDS)
         await super().shutdown(sockets)
 
     def _hung_up(self) -> None:
@@ -157,7 +154,9 @@ class Server(uvicorn.Server):
         await self._service.reload()
 
 
-def run(deployment: Deployment, listening: socket.socket, on_start: Callable[[], None]) -> None:
+def run(
+    deployment: Deployment, listening: socket.socket, on_start: Callable[[], None], *, alone: bool = True
+) -> None:
     """Answer on a socket until SIGTERM or SIGINT.
 
     Parameters
@@ -168,6 +167,8 @@ def run(deployment: Deployment, listening: socket.socket, on_start: Callable[[],
         Where; it is closed at the end.
     on_start : callable
         Called once when all models are ready and requests are answered.
+    alone : bool, default True
+        Whether no other process answers on the socket.
     """
     app = create_app(
         deployment.load(),
@@ -188,4 +189,4 @@ def run(deployment: Deployment, listening: socket.socket, on_start: Callable[[],
         limit_concurrency=CONNECTIONS,
         timeout_keep_alive=75,
     )
-    Server(config, app.state.service, deployment, on_start).run([listening])
+    Server(config, app.state.service, deployment, on_start, alone=alone).run([listening])

@@ -139,9 +139,10 @@ class Service:
         """Answer the texts of a request, while its client is there and its time is not up."""
         exchange = Exchange.of(request.scope)
         exchange.model = served.name
+        seconds = self.seconds(request)
         with served.used():
             work = self.answering.rows(Question(served, options, problem_type), texts, exchange.timing)
-            return await while_connected(request.receive, work, self.seconds(request))
+            return await while_connected(request.receive, work, seconds)
 
     def seconds(self, request: Request) -> float:
         """Read how long the client waits: ``X-Request-Timeout``, in seconds, at most the service's own."""

@@ -1,4 +1,4 @@
-"""``POST /v1/classify`` with a body of lines: texts in, answers out, in bounded memory, without end if need be.
+"""``POST /v1/classify`` with a body of lines: texts in, answers out, in bounded memory.
 
 A line in is a JSON string, or an object with ``text`` and, if wanted, an ``id`` that comes back. A line out
 is the answer to the line of the same place, or says why there is none; a bad line does not end the stream.
