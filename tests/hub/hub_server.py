@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import http.server
 import re
+import ssl
 import threading
 import urllib.parse
 from collections.abc import Callable, Iterator
@@ -136,11 +137,16 @@ def _part(handler: Handler, after: int) -> None:
 
 
 @contextlib.contextmanager
-def running(hub: HubServer, handler: type[Handler] = Handler) -> Iterator[HubServer]:
+def running(
+    hub: HubServer, handler: type[Handler] = Handler, context: ssl.SSLContext | None = None
+) -> Iterator[HubServer]:
+    """Serve on a free port of loopback, with TLS where there is a context."""
     kind = type("Bound", (handler,), {"hub": hub})
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), kind)
     server.daemon_threads = True
-    hub.address = f"http://127.0.0.1:{server.server_port}"
+    if context:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    hub.address = f"{'https' if context else 'http'}://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
