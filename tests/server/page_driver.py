@@ -33,7 +33,7 @@ def opened(browser: Browser, url: str, **settings: object) -> Iterator[Tab]:
         )
         tab.goto(url)
         tab.wait_for_selector("#examples li")
-        tab.wait_for_selector("#sections li, #key-field:not([hidden])")
+        tab.wait_for_selector("#engine:not(:empty), #key-field:not([hidden])")
         yield tab
     finally:
         context.close()
