@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 INTEGERS: dict[str, type[np.integer[Any]]] = {"tensor(int32)": np.int32, "tensor(int64)": np.int64}
 LEFT_BEHIND: list[object] = []
+PACKED_NAME = "session.optimized_model_external_initializers_file_name"
+PACKED = {
+    "session.optimized_model_external_initializers_min_size_in_bytes": "1024",
+    "session.save_external_prepacked_constant_initializers": "1",
+}
 FATAL = 4  # ONNX Runtime's log level; what it would log of a failing run is in the exception too
 
 
@@ -125,16 +130,37 @@ class OnnxRuntimeEngine:
             self._forget()
         with self._lock:
             if self._session is None:
-                self._session = self._start()
+                self._session = self._start(self._options())
             return self._session
 
-    def _start(self) -> ort.InferenceSession:
+    def pack(self, file: Path) -> None:
+        """Write the model as the kernels of this processor want it, for many processes to map.
+
+        An engine made of the file computes the same, and has no copy of the weights: they lie in the page
+        cache once, however many processes use them. The file is for this kind of processor and this version
+        of ONNX Runtime; next to it comes one with the weights, up to twice as large as the model.
+
+        Parameters
+        ----------
+        file : Path
+            The file to write.
+
+        Raises
+        ------
+        BundleError
+            If the model cannot be loaded, or the file not written.
+        """
+        options = self._options()
+        options.optimized_model_filepath = str(file)
+        for name, value in {**PACKED, PACKED_NAME: f"{file.name}.data"}.items():
+            options.add_session_config_entry(name, value)
+        self._start(options)
+
+    def _start(self, options: ort.SessionOptions) -> ort.InferenceSession:
         if not self._model_file.is_file():
             raise BundleError("The model file is missing.", expected=str(self._model_file))
         try:
-            return ort.InferenceSession(
-                str(self._model_file), self._options(), providers=["CPUExecutionProvider"]
-            )
+            return ort.InferenceSession(str(self._model_file), options, providers=["CPUExecutionProvider"])
         except Exception as error:
             raise BundleError(
                 f"ONNX Runtime cannot load {self._model_file}.",

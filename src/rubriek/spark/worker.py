@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 
 from rubriek.classifier import Classifier
 from rubriek.engines import open_engine
+from rubriek.engines.onnxruntime import OnnxRuntimeEngine
 from rubriek.models.bundle import Bundle
+from rubriek.spark.distribution import fingerprint
+from rubriek.spark.sharing import shared
 
 if TYPE_CHECKING:
     from rubriek.engines import Engine, Precision
@@ -36,8 +39,11 @@ def bundle(model: Placed) -> Bundle:
 
 @lru_cache(maxsize=8)
 def open_once(folder: Path, engine: str | None, precision: Precision | None, threads: int | None) -> Engine:
-    """Open the engine of the model in a folder, once for this process."""
-    return open_engine(Bundle.open(folder), engine=engine, precision=precision, threads=threads)
+    """Open the engine of the model in a folder, once for this process; in a task, share its weights."""
+    opened = open_engine(Bundle.open(folder), engine=engine, precision=precision, threads=threads)
+    if threads is None or not isinstance(opened, OnnxRuntimeEngine):
+        return opened
+    return shared(opened, f"rubriek-weights-{fingerprint(folder)[:32]}")
 
 
 @lru_cache(maxsize=8)
