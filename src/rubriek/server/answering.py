@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -125,7 +125,7 @@ class Answering:
         timing: Timing,
         *,
         waits: bool = False,
-    ) -> AsyncIterator[list[dict[str, Any]]]:
+    ) -> AsyncGenerator[list[dict[str, Any]]]:
         """Answer parts as they come, in their order; two are under way at once."""
         running: deque[asyncio.Task[list[dict[str, Any]]]] = deque()
         coming: asyncio.Task[Sequence[str | None] | None] | None = _next_of(parts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import signal
 import socket
@@ -187,6 +188,8 @@ def run(
         server_header=False,
         proxy_headers=False,
         limit_concurrency=CONNECTIONS,
+        # By then every request has its answer or its 504; streams that go on are broken off.
+        timeout_graceful_shutdown=math.ceil(deployment.limits.timeout + deployment.limits.body_timeout),
         timeout_keep_alive=75,
     )
     Server(config, app.state.service, deployment, on_start, alone=alone).run([listening])

@@ -148,7 +148,7 @@ class Models:
                 raise
             old, self._served = self._served, new
         for served in old.values():
-            served.retire()
+            threading.Thread(target=served.retire, name="rubriek-retire", daemon=True).start()
 
     def close(self) -> None:
         """Finish what waits, and end."""

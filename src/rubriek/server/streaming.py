@@ -162,13 +162,14 @@ async def classify_stream(request: Request) -> Lines:
 
         with served.used():
             try:
-                answers = service.answering.stream(question, texts(), exchange.timing, waits=True)
-                async for rows in answers:
-                    part = parts.get_nowait()
-                    yield b"".join(
-                        json_bytes(_answer(told, row, scores=scores)) + b"\n"
-                        for told, row in zip(part.told, rows, strict=True)
-                    )
+                stream = service.answering.stream(question, texts(), exchange.timing, waits=True)
+                async with aclosing(stream) as answers:
+                    async for rows in answers:
+                        part = parts.get_nowait()
+                        yield b"".join(
+                            json_bytes(_answer(told, row, scores=scores)) + b"\n"
+                            for told, row in zip(part.told, rows, strict=True)
+                        )
             except Exception as error:
                 # The status has gone out long ago: the last line says that, and why, not all was answered.
                 problem = problems.of_error(error, exchange.id)

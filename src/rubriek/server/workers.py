@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import multiprocessing
 import os
@@ -168,9 +169,16 @@ def _work(deployment: Deployment, listening: socket.socket, log_level: str, star
     """Be a worker."""
     logs.set_up(log_level)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent says when to end
+    for number in SIGNALS:  # until it answers, only SIGTERM concerns it; Ctrl-C is for the parent to pass on
+        if number != signal.SIGTERM:
+            signal.signal(number, signal.SIG_IGN)
+
+    def ready() -> None:
+        with contextlib.suppress(OSError):  # nobody waits for one that takes another's place
+            started.send(b"ready")
+
     try:
-        running.run(deployment, listening, lambda: started.send(b"ready"), alone=False)
+        running.run(deployment, listening, ready, alone=False)
     except RubriekError as error:
         log.error("%s", error)
         raise SystemExit(1) from error
