@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from benchmarks import hub as benchmark
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -256,3 +257,12 @@ def test_a_folder_that_is_not_there(tmp_path, own_cache, monkeypatch):
     write(tmp_path / "cards", "two")
     with Index(tmp_path / "cards") as index, pytest.raises(FileError, match="too large"):
         index.refresh()
+
+
+def test_the_benchmark_of_cards_runs(own_cache, capsys):
+    benchmark.main(["--cards", "30"])
+    shown = capsys.readouterr().out
+    assert "index 30 cards" in shown
+    for name in benchmark.QUERIES:
+        assert name in shown
+    assert list(benchmark.cards(3)) == list(benchmark.cards(3))

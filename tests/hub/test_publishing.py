@@ -163,6 +163,15 @@ def test_a_card_follows_the_one_in_the_bundle(tiny_a, hub, tmp_path):
     assert read_card(again.card).section("Accuracy") == "Measured: 0.9."
 
 
+def test_a_card_that_somebody_has_changed_stays(tiny_a, hub):
+    card = Path(publish(tiny_a, hub, name="sections", language="nl").card)
+    changed = card.read_text(encoding="utf-8").replace("## References", "## Limits\n\nMany.\n\n## References")
+    card.write_text(changed, encoding="utf-8")
+    with pytest.warns(RubriekWarning, match="stays as it is"):
+        assert not publish(tiny_a, hub, name="sections", language="nl").new
+    assert card.read_text(encoding="utf-8") == changed
+
+
 def test_rows_of_others_stay_as_they_are(tiny_a, hub):
     theirs = '{"name": "theirs", "language": "nl", "libVersion": {"parts": [5, 1, 4]}, "sparkVersion": '
     theirs += '{"parts": [3, 4]}, "readyToUse": true, "time": "2023-10-31T21:59:00.127Z", "more": [1, "é"]}'

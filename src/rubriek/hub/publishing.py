@@ -36,6 +36,8 @@ EXPORTER = 1
 ATTEMPTS = 20
 KEY = "bundle"
 """The field of a card that says what was published, so that the same is not published twice."""
+WRITTEN = "written"
+"""The field that tells whether somebody has changed the card since."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,7 @@ def _name(bundle: Bundle, name: str | None) -> str:
         raise OptionError(
             "The option 'name' is no name for a model.",
             expected="at most 100 letters, digits, '.', '_', '-'",
-            found=repr(name),
+            found=repr(name or bundle.name),
         )
     return name or bundle.name
 
@@ -206,14 +208,28 @@ def _put_card(
     url: str | None,
     old: Card | None = None,
 ) -> None:
-    """Write the card; of one that is there already, only what the bundle's own card says may have changed."""
+    """Write the card; one that is there already follows the bundle's own, unless somebody has changed it."""
+    if old and _digest(old) != old.text(WRITTEN):
+        warnings.warn(
+            f"{_card_file(resource)} was changed since it was published, so it stays as it is",
+            RubriekWarning,
+            stacklevel=3,
+        )
+        return
     card = describe(bundle, resource=resource, links=_links(hub, resource, url), size=size)
-    card = Card({**card.front, KEY: key}, card.sections)
-    if old is None or card_text(card) != card_text(old):
+    card = parse_card(card_text(dataclasses.replace(card, front={**card.front, KEY: key})))  # as it is read
+    card = dataclasses.replace(card, front={**card.front, WRITTEN: _digest(card)})
+    if card != old:
         with tempfile.TemporaryDirectory(prefix="rubriek-") as place:
             file = Path(place, "card.md")
             file.write_text(card_text(card), encoding="utf-8", newline="\n")
             hub.put(_card_file(resource), file)
+
+
+def _digest(card: Card) -> str:
+    front = {name: value for name, value in card.front.items() if name != WRITTEN}
+    text = card_text(dataclasses.replace(card, front=front))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def _links(hub: Storage, resource: Resource, url: str | None) -> Links:
