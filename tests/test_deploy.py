@@ -165,7 +165,8 @@ def drain_seconds() -> float:
     from rubriek.server.limits import Limits
     from rubriek.server.running import DRAIN_SECONDS
 
-    return Limits().timeout + DRAIN_SECONDS
+    limits = Limits()
+    return DRAIN_SECONDS + limits.timeout + limits.body_timeout
 
 
 # kubernetes.yaml
