@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import shlex
 import subprocess
 import sys
 import warnings
@@ -47,7 +48,7 @@ def test_the_options_in_examples_exist():
     for name, command in ALL.items():
         for line in (command.help or "").splitlines():
             if f"{name} " in line and "Example" not in line:
-                arguments = line.partition(f"{name} ")[2].split("|")[-1].split(">")[0].split()
+                arguments = shlex.split(line.partition(f"{name} ")[2].split("|")[-1].split(">")[0])
                 if not isinstance(command, click.Group):
                     command.make_context(name, arguments)
 

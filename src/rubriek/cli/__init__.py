@@ -21,6 +21,7 @@ import rubriek
 from rubriek.cli.classify import classify
 from rubriek.cli.compare_tokenization import compare_tokenization
 from rubriek.cli.doctor import doctor
+from rubriek.cli.explain import explain
 from rubriek.cli.hub import hub
 from rubriek.cli.models import models
 from rubriek.cli.serve import serve
@@ -79,6 +80,7 @@ def main() -> None:
 
 
 main.add_command(classify)
+main.add_command(explain)
 main.add_command(models)
 main.add_command(hub)
 main.add_command(compare_tokenization)
