@@ -100,8 +100,8 @@ def test_pruning_tells_before_it_removes():
 
 
 def test_offline_and_unknown_names_are_errors(folder_hub):
-    error = models("pull", NAME, "--lang", "nl", status=1, RUBRIEK_OFFLINE="1").stderr
-    assert "RUBRIEK_OFFLINE forbids" in error
+    away = {"RUBRIEK_HUB": "http://127.0.0.1:9", "RUBRIEK_OFFLINE": "1"}
+    assert "RUBRIEK_OFFLINE forbids" in models("pull", NAME, "--lang", "nl", status=1, **away).stderr
     assert "did you mean sparknlp://nl/news" in models("pull", "nwes", "--lang", "nl", status=1).stderr
     assert "The cache holds no model 'nothing'" in models("remove", "nothing", status=1).stderr
     assert "is built in" in models("remove", "nl-news", status=1).stderr

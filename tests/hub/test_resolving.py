@@ -123,7 +123,7 @@ def test_the_nearest_names_of_the_hub_are_told(models_hub):
     with pytest.raises(ModelNotFoundError, match=f"did you mean sparknlp://nl/{SEED}"):
         hub.resolve(SEED.replace("dutch", "dutsch"))
     with pytest.raises(ModelNotFoundError, match=r"did you mean 'nl-news' or sparknlp://en/news_en\?"):
-        hub.resolve("news-en")
+        hub.resolve("nl-news_en")
 
 
 def test_a_remote_loc_is_another_folder(models_hub, saved_zip):
@@ -188,6 +188,7 @@ def test_where_the_cards_model_cannot_be_had_the_built_in_one_is_named(own_cache
 )
 def test_offline_forbids_everything(own_cache, no_network, monkeypatch, ref):
     monkeypatch.setenv("RUBRIEK_OFFLINE", "1")
+    monkeypatch.setenv("RUBRIEK_HUB", "http://127.0.0.1:9")
     no_network()
     with pytest.raises(OfflineError, match="RUBRIEK_OFFLINE forbids"):
         hub.resolve(ref)
@@ -472,13 +473,31 @@ def test_damage_in_the_cache_heals_from_the_original(models_hub, no_network):
     assert Bundle.open(hub.resolve(f"sparknlp://nl/{SEED}").folder, verify=True) == first
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"key": 1}', '{"references": 3}', "null"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        *("", "{", "[]", "null", '{"key": 1}', '{"references": 3}'),
+        '{"key": "x", "references": ["x"], "address": "x", "time": "soon"}',
+        '{"key": "x", "references": ["x"], "address": "x", "name": 3}',
+        '{"key": "x", "references": ["x"], "address": "x", "files": [1]}',
+    ],
+)
 def test_a_damaged_record_counts_for_nothing(models_hub, own_cache, content):
     first = hub.resolve(f"sparknlp://nl/{SEED}")
     (file,) = (own_cache / "downloads").glob("*.json")
     file.write_text(content)
     assert hub.resolve(f"sparknlp://nl/{SEED}") == first
     assert len(models_hub.asked(f"/public/models/{FILE}")) == 2
+
+
+def test_a_record_that_was_tampered_with_leads_nowhere(server, saved_zip, own_cache, tiny_a, tmp_path):
+    shutil.copytree(tiny_a.folder, tmp_path / "elsewhere")
+    server.files["/news.zip"] = saved_zip
+    bundle = hub.resolve(f"{server.address}/news.zip")
+    (file,) = (own_cache / "downloads").glob("*.json")
+    content = json.loads(file.read_text())
+    file.write_text(json.dumps({**content, "bundle": "../../elsewhere"}))
+    assert hub.resolve(f"{server.address}/news.zip") == bundle
 
 
 def test_finding_fetches_nothing(models_hub):

@@ -113,6 +113,7 @@ def test_a_file_that_the_catalogue_promised_is_missing(hub):
 def test_offline_the_way_out_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv("RUBRIEK_CACHE", str(tmp_path))
     monkeypatch.setenv("RUBRIEK_OFFLINE", "1")
+    monkeypatch.delenv("RUBRIEK_HUB", raising=False)
     with pytest.raises(OfflineError, match="unset RUBRIEK_OFFLINE"):
         BertForSequenceClassification.pretrained(NAME, "nl")
 

@@ -28,6 +28,7 @@ from typing import Any
 from rubriek import settings
 from rubriek.errors import RubriekError
 from rubriek.hub.download import replacing, unwritable
+from rubriek.models.bundle import NAME, RECORD
 from rubriek.models.importing import slug
 
 log = logging.getLogger(__name__)
@@ -54,7 +55,7 @@ class Record:
     revision : str
         The server's name for this content: an ETag, a commit, ...
     bundle : str
-        The bundle in ``models`` that was made of it; empty where it is a bundle itself or none yet.
+        The bundle in ``models`` that was made of it; empty where none was made yet.
     files : dict
         Size and SHA-256 of each file.
     """
@@ -82,11 +83,6 @@ class Record:
         """Where the record lies, or would be written."""
         files = [home / DOWNLOADS / f"{self.key}.json" for home in settings.cache_folders()]
         return next((file for file in files if file.is_file()), files[0])
-
-    @property
-    def size(self) -> int:
-        """Bytes of its files here."""
-        return sum(int(file["bytes"]) for file in self.files.values()) if self.folder else 0
 
 
 def key_of(address: str) -> str:
@@ -124,15 +120,22 @@ def _read(file: Path) -> Record | None:
         values = json.loads(file.read_text(encoding="utf-8"))
         known = {field.name for field in fields(Record)}
         found = Record(**{name: value for name, value in values.items() if name in known})
-        return replace(found, key=file.stem, references=tuple(map(str, found.references)))
+        texts = (found.address, found.hub, found.place, found.name, found.language, found.bundle)
+        if not all(isinstance(text, str) for text in texts) or not isinstance(found.files, dict):
+            return None
+        return replace(
+            found, key=file.stem, references=tuple(map(str, found.references)), time=float(found.time)
+        )
     except (OSError, ValueError, TypeError, AttributeError):
         return None
 
 
 def bundle_folder(name: str) -> Path | None:
     """Return the folder of a bundle in the cache, by its name."""
+    if not NAME.fullmatch(name):  # a record that was tampered with leads nowhere
+        return None
     folders = [home / MODELS / name for home in settings.cache_folders()]
-    return next((folder for folder in folders if name and (folder / "rubriek.json").is_file()), None)
+    return next((folder for folder in folders if (folder / RECORD).is_file()), None)
 
 
 def write(found: Record) -> None:

@@ -222,10 +222,11 @@ def _verify_files(record: cache.Record, folder: Path) -> None:
     for name, noted in record.files.items():
         file = checks.inside(folder, name, error=ModelError, where=str(record.file))
         found = checks.sha256(file) if file.is_file() else "no file"
-        if found != noted.get("sha256"):
+        expected = noted.get("sha256") if isinstance(noted, dict) else None
+        if found != expected:
             raise ModelError(
                 f"{file} is not the file that was fetched.",
-                expected=f"SHA-256 {noted.get('sha256')}",
+                expected=f"SHA-256 {expected}",
                 found=found if found == "no file" else f"SHA-256 {found}",
                 hint=f"rubriek models pull --refresh {record.references[0]}" if record.references else None,
             )
