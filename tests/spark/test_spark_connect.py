@@ -59,8 +59,9 @@ def server(tmp_path_factory, cache):
         wait_until_open(port, process, log)
         yield f"sc://127.0.0.1:{port}"
     finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(60)
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait(60)
 
 
 def wait_until_open(port: int, process: subprocess.Popen[bytes], log: Path) -> None:

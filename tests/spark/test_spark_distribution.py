@@ -60,6 +60,19 @@ def test_it_is_sent_once_for_each_session_whole_and_with_nothing_beside(tiny_a, 
     assert placed[0].open().checksums == tiny_a.checksums
 
 
+def test_a_model_that_changes_or_goes_is_noticed_when_it_is_sent_again(tiny_a, tmp_path):
+    folder = shutil.copytree(tiny_a.folder, tmp_path / "model")
+    bundle, session = rubriek.load(folder).bundle, Session()
+    send(session, bundle)
+    with (folder / "tokenizer.json").open("r+b") as file:
+        file.write(b" ")
+    with pytest.raises(BundleError, match="is not the file that was written"):
+        send(session, bundle)
+    (folder / "tokenizer.json").unlink()
+    with pytest.raises(BundleError, match="incomplete"):
+        send(session, bundle)
+
+
 def test_a_worker_refuses_another_model_and_a_damaged_one(tiny_a, multi_label, tmp_path):
     mark = fingerprint(tiny_a.folder)
     with pytest.raises(ModelNotFoundError, match="has to be seen by every node"):

@@ -39,7 +39,10 @@ def test_sql_gives_what_classify_gives(spark, data, tiny_a, classified):
     rubriek.spark.register(spark, "rubriek_classify", tiny_a.folder)
     rows = spark.sql("SELECT id, rubriek_classify(body) AS prediction FROM articles ORDER BY id").collect()
     for row, expected in zip(rows, classified, strict=True):
-        assert row.prediction is None if expected is None else close(row.prediction, expected)
+        if expected is None:  # null, or a struct of nulls before PySpark 4.1
+            assert set(row.prediction or [None]) == {None}
+        else:
+            assert close(row.prediction, expected)
     labels = spark.sql(
         "SELECT rubriek_classify(body).label AS label FROM articles WHERE body LIKE '%koning%'"
     )

@@ -37,7 +37,7 @@ def test_files_come_in_and_out_once_over_a_restart(spark, numbered, tmp_path, ti
             .start()
         )
         assert query.awaitTermination(120)
-        metrics = [entry["observedMetrics"] for entry in query.recentProgress]
+        metrics = [entry.get("observedMetrics") for entry in query.recentProgress]
         progress.extend(entry["run"]["documents"] for entry in metrics if entry)
 
     progress: list[int] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pyarrow as pa
 import pyspark.ml
 import pytest
 from pyspark.ml.feature import SQLTransformer
@@ -20,6 +21,8 @@ from rubriek.sparknlp.functions import (
 )
 
 TEXTS = ["De koning opent een museum. Hij spreekt kort.", None, "", "Beurs sluit hoger 😀 na winst"]
+
+LOCAL = pa.table({"id": pa.array(range(len(TEXTS)), pa.int32()), "text": TEXTS})
 
 
 @pytest.fixture
@@ -46,7 +49,7 @@ def test_the_schema_is_that_of_spark_nlp(data, stages, request):
 def test_rows_are_those_of_the_local_pipeline(data, stages):
     model = Pipeline(stages=stages).fit(data)
     on_spark = plain(model.transform(data).orderBy("id").collect())
-    local = model.transform(data.toArrow()).to_pylist(maps_as_pydicts="strict")
+    local = model.transform(LOCAL).to_pylist(maps_as_pydicts="strict")
     for found, expected in zip(on_spark, local, strict=True):
         for name in ("id", "text", "document", "token"):
             assert found[name] == expected[name]
@@ -146,7 +149,7 @@ def test_sentences_on_rows_of_their_own(data):
         (0, ["De koning opent een museum."]),
         (0, ["Hij spreekt kort."]),
     ]
-    local = model.transform(data.toArrow())
+    local = model.transform(LOCAL)
     assert local["id"].to_pylist() == [row.id for row in rows]
 
 

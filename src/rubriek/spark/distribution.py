@@ -16,7 +16,7 @@ from rubriek import hub
 from rubriek.errors import BundleError, ModelNotFoundError
 from rubriek.models.bundle import RECORD, Bundle
 
-_SENT: WeakKeyDictionary[Any, set[str]] = WeakKeyDictionary()
+_SENT: WeakKeyDictionary[Any, dict[tuple[object, ...], Placed]] = WeakKeyDictionary()
 _SENDING = threading.Lock()
 
 
@@ -80,14 +80,14 @@ def fingerprint(folder: Path) -> str:
 
 
 def send(session: Any, bundle: Bundle, *, distribute: bool = True) -> Placed:
-    """Bring a model to the workers of a session, at most once.
+    """Bring a model to the workers of a session, once for as long as its files stay what they are.
 
     Parameters
     ----------
     session : pyspark.sql.SparkSession
         Classic or Connect.
     bundle : Bundle
-        The model; all its checksums are compared first, so that a corrupt one fails here.
+        The model; its checksums are compared first, so that a corrupt one fails here.
     distribute : bool, default True
         Send it through Spark. False: every node sees it at its path.
 
@@ -97,10 +97,28 @@ def send(session: Any, bundle: Bundle, *, distribute: bool = True) -> Placed:
 
     Raises
     ------
-    BundleError
-        If it is not what was written.
+    BundleError, ModelNotFoundError
+        If it is not what was written, or no longer there.
     """
-    bundle.verify()
+    folder = bundle.folder.resolve()
+    key = (folder, distribute, *_stamps(bundle))
+    with _SENDING:
+        sent = _SENT.setdefault(session, {})
+        if key not in sent:
+            bundle.verify()
+            sent[key] = _place(session, bundle, distribute)
+        return sent[key]
+
+
+def _stamps(bundle: Bundle) -> list[int]:
+    try:
+        return [(bundle.folder / name).stat().st_mtime_ns for name in (RECORD, *sorted(bundle.checksums))]
+    except OSError:
+        Bundle.open(bundle.folder)  # says what is missing
+        raise
+
+
+def _place(session: Any, bundle: Bundle, distribute: bool) -> Placed:
     folder = bundle.folder.resolve()
     mark = fingerprint(folder)
     if folder.parent == hub.BUNDLED.resolve():
@@ -108,11 +126,7 @@ def send(session: Any, bundle: Bundle, *, distribute: bool = True) -> Placed:
     if not distribute or _same_machine(session):
         return Placed("path", str(folder), mark)
     name = f"rubriek-{mark[:32]}"
-    with _SENDING:
-        sent = _SENT.setdefault(session, set())
-        if name not in sent:
-            _add(session, f"{_archive(bundle, name)}#{name}")
-            sent.add(name)
+    _add(session, f"{_archive(bundle, name)}#{name}")
     return Placed("archive", name, mark)
 
 
