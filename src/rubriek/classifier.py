@@ -339,8 +339,7 @@ class Classifier:
         """
         settled = self._settled(options)
         column = frames.strings(texts, "the column")
-        whole = pa.concat_arrays(column.chunks) if isinstance(column, pa.ChunkedArray) else column
-        return self._prepare(whole, settled, Statistics())
+        return self._prepare(column.combine_chunks(), settled, Statistics())
 
     def finish(
         self, prepared: Prepared, logits: NDArray[np.float32], *, problem_type: ProblemType | None = None

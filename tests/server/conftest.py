@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
+from serving_process import Serving, serving
 from starlette.testclient import TestClient
 
 import rubriek
-from processes import Serving, serving
 from rubriek.classifier import Classifier
 from rubriek.server import create_app
 

@@ -108,6 +108,17 @@ def test_long_texts_are_read_when_they_are_allowed(started, tiny):
     assert result["tokens"] == tiny.predict(text).tokens > 140_000
 
 
+def test_windows_that_overlap_without_measure_are_refused(started):
+    client = started(limits=Limits(queue_tokens=4096))
+    asked = {"text": "koning " * 5000, "overflow": "windows"}
+    assert post(client, json.dumps(asked).encode()).status_code == 200
+    answer = post(client, json.dumps(asked | {"stride": 1}).encode())
+    assert (answer.status_code, "stride" in answer.json()["hint"]) == (413, True)
+    for bad in ("1", -1, 10**30, None):
+        body = json.dumps(asked | {"max_length": bad, "stride": bad, "text": "a"}).encode()
+        assert post(client, body).status_code in (200, 422)
+
+
 def test_other_content_types_are_refused(client):
     for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"):
         answer = post(client, b'{"text": "a"}', **{"Content-Type": kind})

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from page_driver import TEXT, answered, explained, file_of, opened, submit, submit_file
-
-from processes import serving
+from serving_process import serving
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page as Tab

@@ -13,8 +13,7 @@ import urllib.error
 import urllib.request
 
 import pytest
-
-from processes import MAIN, PATIENCE, serving
+from serving_process import MAIN, PATIENCE, serving
 
 BODY = json.dumps({"text": "De koning opent een museum"}).encode()
 

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 from rubriek.classifier import Classifier
+from rubriek.errors import EngineError
 from rubriek.server.scheduler import Scheduler
 
 PATIENCE = 30
@@ -208,9 +209,28 @@ def test_the_queue_is_bounded_but_never_shut_when_it_is_empty(gated):
     assert scheduler.reserve(50 - held)
     assert not scheduler.reserve(1)
     told = threading.Event()
-    scheduler.when_room(told.set)
+    assert not scheduler.reserve(1, otherwise=told.set)
     gate.let(10)
     assert told.wait(PATIENCE)
+
+
+def test_room_that_is_given_back_is_told(gated):
+    _, _, scheduler = gated(limit=50)
+    assert scheduler.reserve(40)
+    told = threading.Event()
+    assert not scheduler.reserve(20, otherwise=told.set)
+    assert not told.is_set()
+    scheduler.release(40)
+    assert told.wait(PATIENCE)
+
+
+def test_an_engine_that_gives_something_else_fails_its_requests_and_goes_on(gated):
+    gate, classifier, scheduler = gated(closed=False)
+    gate.labels = 2
+    with pytest.raises(EngineError, match="another shape"):
+        Asked(classifier, scheduler, "Zon").answers()
+    gate.labels = len(classifier.labels)
+    assert Asked(classifier, scheduler, "Zon").answers()
 
 
 def test_closing_finishes_what_waits_and_refuses_more(gated):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
 
-from rubriek.server.problems import Problem
+from rubriek.server.problems import Problem, too_large
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,6 +33,8 @@ CHARACTERS_A_PIECE = 4
 SHARE_OF_QUEUE = 8
 """A request is put into the queue part by part, each an eighth of what may wait, two at a time."""
 PARTS_AT_ONCE = 2
+MOST_OF_A_TEXT = 4
+"""A single text is read in windows of at most so many times the pieces that may wait."""
 CHARACTERS_IN_THE_LOOP = 2000
 """More than these are tokenised in a thread. So few take a third of a millisecond, and going to a thread and
 back, on a machine that is busy, takes longer."""
@@ -199,18 +201,32 @@ class Answering:
         """Guess how many pieces are read of a text, from its length alone: refusing has to be cheap."""
         if text is None:
             return 0
+        classifier = question.served.classifier
         pieces = len(text) // CHARACTERS_A_PIECE + 2
-        if question.options.get("overflow") == "windows":
-            return pieces
-        return min(pieces, question.served.classifier.bundle.max_length)
+        length = _number(question, "max_length") or classifier.bundle.max_length
+        overflow = question.options.get("overflow", classifier.options.overflow)
+        if overflow != "windows" or pieces <= length:
+            return min(pieces, length)
+        # Every piece is read as often as windows overlap, which the client chooses.
+        read = pieces * length // (_number(question, "stride") or max(1, length * 3 // 4))
+        most = self.limits.queue_tokens * MOST_OF_A_TEXT
+        if read > most:
+            raise too_large(
+                "A text would be read in too many windows.",
+                expected=f"at most {most} pieces in all windows of a text",
+                found=f"about {read}",
+                hint="choose a larger stride, or send the text in parts",
+            )
+        return read
 
     async def _room(self, scheduler: Scheduler, tokens: int, waits: bool) -> None:
         loop = asyncio.get_running_loop()
-        while not scheduler.reserve(tokens):
+        while True:
+            room = loop.create_future()
+            if scheduler.reserve(tokens, otherwise=partial(_soon, loop, _settle, room) if waits else None):
+                return
             if not waits:
                 raise overloaded(scheduler.waiting_seconds)
-            room = loop.create_future()
-            scheduler.when_room(partial(_soon, loop, _settle, room))
             await room
 
     async def _logits(
@@ -248,6 +264,12 @@ def overloaded(seconds: float) -> Problem:
         hint=f"try again in {again} s",
         headers={"Retry-After": str(again)},
     )
+
+
+def _number(question: Question, option: str) -> int | None:
+    """Look at an option that has not been checked yet: anything but a positive number counts as none."""
+    value = question.options.get(option, getattr(question.served.classifier.options, option))
+    return value if type(value) is int and value > 0 else None
 
 
 def prepare(question: Question, texts: Sequence[str | None]) -> Prepared:

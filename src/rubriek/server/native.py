@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import Response
 
 from rubriek.server import metrics
-from rubriek.server.replies import answered, media_type, plain, require_json, service_of
+from rubriek.server.answering import ROWS_IN_THE_LOOP
+from rubriek.server.observed import Exchange
+from rubriek.server.replies import (
+    JSON,
+    json_bytes,
+    media_type,
+    plain,
+    require_json,
+    service_of,
+    timing_headers,
+)
 from rubriek.server.requests import ClassifyRequest, parse_classify
 from rubriek.server.streaming import NDJSON, classify_stream
 
@@ -24,8 +34,13 @@ async def classify(request: Request) -> Response:
     asked: ClassifyRequest = await service.json(request, lambda value: parse_classify(value, service.limits))
     served = service.models.get(asked.model)
     rows = await service.rows(request, served, asked.texts, asked.options)
-    results = [result(row, scores=asked.scores) for row in rows]
-    return answered(request, {"model": served.name, "results": results})
+
+    def body() -> bytes:
+        results = [result(row, scores=asked.scores) for row in rows]
+        return json_bytes({"model": served.name, "results": results})
+
+    written = await service.answering.in_thread(body) if len(rows) > ROWS_IN_THE_LOOP else body()
+    return Response(written, 200, timing_headers(Exchange.of(request.scope)), JSON)
 
 
 def result(row: dict[str, Any], *, scores: bool) -> dict[str, Any]:

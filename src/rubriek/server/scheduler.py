@@ -166,14 +166,23 @@ class Scheduler:
         """How long what waits now will take, about."""
         return (self._queue.tokens + self.reserved) * self._pace / max(1, self.engine.parallel)
 
-    def reserve(self, tokens: int) -> bool:
+    def reserve(self, tokens: int, *, otherwise: Callable[[], None] | None = None) -> bool:
         """Hold room in the queue for pieces that are about to come, if there is any.
 
         One that finds the queue empty always has room: it may be larger than the limit, but it is alone.
+
+        Parameters
+        ----------
+        tokens : int
+            How many.
+        otherwise : callable, optional
+            If there is no room: called once, from any thread, as soon as less waits than now.
         """
         with self._changed:
             held = self._queue.tokens + self.reserved
             if held and held + tokens > self.limit:
+                if otherwise is not None:
+                    self._when_room.append(otherwise)
                 return False
             self.reserved += tokens
             return True
@@ -182,12 +191,13 @@ class Scheduler:
         """Give back what `reserve` held."""
         with self._changed:
             self.reserved -= tokens
+            self._room_made()
             self._changed.notify_all()
 
-    def when_room(self, call: Callable[[], None]) -> None:
-        """Call once, from any thread, as soon as less waits than now."""
-        with self._changed:
-            self._when_room.append(call)
+    def _room_made(self) -> None:
+        callers, self._when_room = self._when_room, []
+        for call in callers:
+            call()
 
     def submit(self, prepared: Prepared, on_done: Callable[[], None], *, reserved: int = 0) -> Ticket:
         """Let sequences wait for the engine.
@@ -253,6 +263,7 @@ class Scheduler:
         """Drop what nobody else waits for: the client is gone, or its time is up."""
         with self._changed:
             self._forget(ticket)
+            self._room_made()
 
     def _forget(self, ticket: Ticket) -> None:
         for wanted in ticket.places:
@@ -276,6 +287,8 @@ class Scheduler:
             try:
                 ids, mask = self._assemble(batch)
                 logits = self.engine.run(ids, mask)
+                if logits.shape != (len(batch), self._labels):
+                    raise EngineError("The engine gave logits of another shape.", found=str(logits.shape))
             except Exception as error:  # whatever it is, only the requests in this batch fail
                 self._failed(batch, error)
             else:
@@ -294,10 +307,8 @@ class Scheduler:
                 for ticket, _ in wanted.takers:
                     if ticket.started == ticket.submitted:
                         ticket.started = now
-            callers, self._when_room = self._when_room, []
-        for call in callers:
-            call()
-        return batch
+            self._room_made()
+            return batch
 
     def _wait_for_work(self) -> None:
         while not self._queue and not self._closed:
@@ -355,5 +366,6 @@ class Scheduler:
                 ticket.error = error
                 ticket.finished = self._clock()
                 self._forget(ticket)
+            self._room_made()
         for ticket in failed:
             ticket.on_done()

@@ -55,17 +55,16 @@ class Served:
             observer=observer,
         )
 
-    @contextmanager
-    def used(self) -> Iterator[None]:
-        """Keep the model for the time of a request, whatever takes its place meanwhile."""
+    def use(self) -> None:
+        """Begin a request: the model is kept for its time, whatever takes its place meanwhile."""
         with self._free:
             self._users += 1
-        try:
-            yield
-        finally:
-            with self._free:
-                self._users -= 1
-                self._free.notify_all()
+
+    def leave(self) -> None:
+        """End a request."""
+        with self._free:
+            self._users -= 1
+            self._free.notify_all()
 
     def retire(self) -> None:
         """Wait for the requests that use it, finish what waits, and end its threads."""
@@ -104,7 +103,8 @@ class Models:
     def __init__(self, serve: Callable[[str, Classifier], Served]) -> None:
         self._serve = serve
         self._served: dict[str, Served] = {}
-        self._lock = threading.Lock()
+        self._replacing = threading.Lock()
+        self._swapping = threading.Lock()
 
     def __iter__(self) -> Iterator[Served]:
         return iter(list(self._served.values()))
@@ -132,12 +132,23 @@ class Models:
             )
         return found
 
+    @contextmanager
+    def using(self, name: str) -> Iterator[Served]:
+        """Keep a model for the time of a request; see `get`."""
+        with self._swapping:
+            served = self.get(name)
+            served.use()
+        try:
+            yield served
+        finally:
+            served.leave()
+
     def replace(self, classifiers: Mapping[str, Classifier]) -> None:
         """Answer with other models from now on; what the old ones have taken on they finish.
 
         The new ones are warm before the first request meets them. If one fails, nothing changes.
         """
-        with self._lock:
+        with self._replacing:
             new = {name: self._serve(name, classifier) for name, classifier in classifiers.items()}
             try:
                 for served in new.values():
@@ -146,7 +157,8 @@ class Models:
                 for served in new.values():
                     served.scheduler.close()
                 raise
-            old, self._served = self._served, new
+            with self._swapping:
+                old, self._served = self._served, new
         for served in old.values():
             threading.Thread(target=served.retire, name="rubriek-retire", daemon=True).start()
 

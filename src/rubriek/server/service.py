@@ -140,7 +140,7 @@ class Service:
         exchange = Exchange.of(request.scope)
         exchange.model = served.name
         seconds = self.seconds(request)
-        with served.used():
+        with self.models.using(served.name) as served:  # it may have been replaced meanwhile
             work = self.answering.rows(Question(served, options, problem_type), texts, exchange.timing)
             return await while_connected(request.receive, work, seconds)
 

@@ -144,8 +144,7 @@ async def classify_stream(request: Request) -> Lines:
     service = service_of(request)
     model, options, scores = parse_query(request.query_params)
     served = service.models.get(model)
-    question = Question(served, options)
-    prepare(question, [])  # are the options good?
+    prepare(Question(served, options), [])  # are the options good?
     scheduler = served.scheduler
     if scheduler.waiting_tokens + scheduler.reserved >= scheduler.limit:
         raise overloaded(scheduler.waiting_seconds)
@@ -160,8 +159,9 @@ async def classify_stream(request: Request) -> Lines:
                 parts.put_nowait(part)
                 yield part.texts
 
-        with served.used():
+        with service.models.using(served.name) as used:
             try:
+                question = Question(used, options)
                 stream = service.answering.stream(question, texts(), exchange.timing, waits=True)
                 async with aclosing(stream) as answers:
                     async for rows in answers:
