@@ -72,6 +72,10 @@ def _lengths(forms: models.Forms, texts: Sequence[str]) -> list[int]:
     return [len(encoding.ids) for encoding in tokenizer.encode_batch(texts)]
 
 
+SLOW_SECONDS = 40.0
+"""Beside peers, a contender whose pass takes longer does no further one; the run would take too long."""
+
+
 class Bench:
     """Starts contenders over a folder of rows and lets them do passes in turn."""
 
@@ -85,6 +89,8 @@ class Bench:
         with self._started(contenders, forms) as running:
             for number in range(1, self.run.passes + 1):
                 for worker, measured in list(running):
+                    if contenders is BESIDE_PEERS and measured.seconds and measured.wall > SLOW_SECONDS:
+                        continue
                     try:
                         with watched(worker.process.pid) as peaks:
                             measured.add_pass(worker.ask("pass", rows=str(folder), sink=sink))

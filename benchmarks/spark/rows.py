@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks.texts import many_headlines, mixed_texts
+from benchmarks.texts import ARTICLES, HEADLINES, many_headlines, mixed_texts
 
 PARTITIONS = 8
 
@@ -22,15 +22,15 @@ class Amounts:
     Attributes
     ----------
     articles, mixed_headlines : int
-        Of the mix that all contenders get; in the proportion of `benchmarks.texts`.
+        Of the mix that all contenders get.
     headlines : int
         Of the run beside the local Classifier.
     scale : tuple of (int, int)
         Headlines and partitions of each run that the model of scale is fitted to.
     """
 
-    articles: int = 30
-    mixed_headlines: int = 200
+    articles: int = ARTICLES
+    mixed_headlines: int = HEADLINES
     headlines: int = 50_000
     scale: tuple[tuple[int, int], ...] = ((6_000, 8), (1_500, 8), (1_500, 64))
 
