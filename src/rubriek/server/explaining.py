@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from rubriek.explaining import SPANS, Occlusion, occlude
 from rubriek.server.replies import answered, require_json, service_of
-from rubriek.server.requests import a_text, an_object, invalid, kind_of, optional
+from rubriek.server.problems import invalid
+from rubriek.server.requests import a_text, an_object, kind_of, optional
 
 if TYPE_CHECKING:
     from starlette.requests import Request

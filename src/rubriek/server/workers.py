@@ -133,7 +133,7 @@ class Workers:
             wait([*(process.sentinel for process in self._processes), self._woken])
             for process in [process for process in self._processes if not process.is_alive()]:
                 self._processes.remove(process)
-                mark_process_dead(process.pid)
+                mark_process_dead(process.pid)  # type: ignore[no-untyped-call]
                 # One that dies at once, again and again, must not take the machine with it.
                 if not self._ending and not self._woken.poll(PAUSE):
                     log.error(
