@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rubriek.explaining import SPANS, Occlusion, occlude
-from rubriek.server.replies import answered, require_json, service_of
 from rubriek.server.problems import invalid
+from rubriek.server.replies import answered, require_json, service_of
 from rubriek.server.requests import a_text, an_object, kind_of, optional
 
 if TYPE_CHECKING:
