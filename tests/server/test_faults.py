@@ -237,6 +237,17 @@ def test_when_too_much_waits_it_says_so_and_when_to_come_again(moody, engine):
     assert post(client, text).status_code == 200
 
 
+def test_when_there_is_room_for_nothing_bodies_are_not_even_read(started):
+    client = started(limits=Limits(queue_tokens=1000))
+    scheduler = client.app.state.service.models.get(None).scheduler
+    assert scheduler.reserve(990)
+    for path in ("/v1/classify", "/predict", "/", "/v2/models/tiny-a/infer"):
+        assert post(client, b"this is no JSON", path).status_code == 429
+    assert client.get("/health/ready").status_code == client.get("/metrics").status_code == 200
+    scheduler.release(990)
+    assert post(client, b'{"text": "a"}').status_code == 200
+
+
 def asgi(app, body: bytes, receive_more, path: str = "/v1/classify"):
     """Call an app without a client between: what it sent, with the client's side played by a test."""
     sent = []

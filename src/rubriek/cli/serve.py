@@ -67,7 +67,7 @@ import click
     "--queue-tokens",
     type=click.IntRange(min=512),
     metavar="N",
-    help="Pieces that may wait for a model; more are refused with 429. [default: 32768]",
+    help="Pieces that may wait for a model; more are refused with 429. [default: 16384]",
 )
 @click.option(
     "--timeout",

@@ -17,7 +17,7 @@ class Limits:
         Longest text; 413 beyond it.
     texts : int, default 10,000
         Most texts of a request that is not streamed; 413 beyond it.
-    queue_tokens : int, default 32,768
+    queue_tokens : int, default 16,384
         Pieces that may wait for each model; 429 beyond it.
     timeout : float, default 30
         Seconds until an answer, unless the client asks for fewer; 504 beyond it.
@@ -29,13 +29,13 @@ class Limits:
     Examples
     --------
     >>> Limits().queue_tokens
-    32768
+    16384
     """
 
     body_bytes: int = 16 * 1024 * 1024
     text_characters: int = 200_000
     texts: int = 10_000
-    queue_tokens: int = 32_768
+    queue_tokens: int = 16_384
     timeout: float = 30.0
     body_timeout: float = 10.0
     cache: int = 0

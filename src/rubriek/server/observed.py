@@ -28,6 +28,8 @@ OPEN = frozenset({"/", "/docs", "/openapi.json", "/favicon.ico"})
 OPEN_BELOW = ("/health", "/v2/health/", "/static/")
 """What needs no key: probes, and pages that hold nothing but their own text."""
 
+REFUSED = 429
+
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -82,6 +84,8 @@ class Observed:
 
         try:
             self._check_key(scope, headers)
+            if scope["method"] == "POST":
+                self._service.refuse_if_full()
             await self._app(scope, receive, sending)
         except Exception as error:
             problem = problems.of_error(error, exchange.id)
@@ -118,7 +122,9 @@ class Observed:
         metrics.answered(route, status, seconds)
         if exchange.model is not None and timing.texts:
             metrics.of_model(exchange.model).classified(timing)
-        if not log.isEnabledFor(logging.INFO):
+        # Under overload most requests are refused; to log each would cost more than to refuse it.
+        level = logging.DEBUG if status == REFUSED else logging.INFO
+        if not log.isEnabledFor(level):
             return
         fields: dict[str, Any] = {
             "id": exchange.id,
@@ -131,7 +137,7 @@ class Observed:
         if exchange.model is not None:
             fields |= {"model": exchange.model, "texts": timing.texts, "tokens": timing.tokens}
             fields |= {f"{name}_ms": round(1000 * getattr(timing, name), 2) for name in STAGES}
-        log.info("request", extra={"fields": fields})
+        log.log(level, "request", extra={"fields": fields})
 
 
 def _id_of(headers: Headers) -> str:

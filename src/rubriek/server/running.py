@@ -39,8 +39,10 @@ DRAIN_SECONDS = 0.5
 ``Connection: close``, and whoever connects still is answered."""
 LAST_SECONDS = 0.1
 """Then no connection begins any more, and those that have begun are accepted."""
-CONNECTIONS = 1000
-"""More at once are answered 503."""
+CONNECTIONS = 4096
+"""More at once are answered 503. Of headlines, the queue holds a thousand: it is full long before, and says
+429 and when to come again."""
+FILES = CONNECTIONS + 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +173,7 @@ def run(
     alone : bool, default True
         Whether no other process answers on the socket.
     """
+    _allow_files()
     app = create_app(
         deployment.load(),
         limits=deployment.limits,
@@ -193,3 +196,15 @@ def run(
         timeout_keep_alive=75,
     )
     Server(config, app.state.service, deployment, on_start, alone=alone).run([listening])
+
+
+def _allow_files() -> None:
+    """Raise this process's limit of open files where it may: a connection takes one, shells give 1,024."""
+    try:
+        import resource
+    except ImportError:  # Windows, which has no such limit
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < FILES:
+        most = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))

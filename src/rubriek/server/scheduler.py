@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 PACE = 1 / 5000
 """Seconds that an engine takes for a piece, until it has been measured."""
+HEADLINE = 16
+"""Pieces of a short text."""
 LINGER = 0.002
 """Seconds that a free engine waits, at most, for texts that are being tokenised right now."""
 
@@ -160,6 +162,11 @@ class Scheduler:
     def waiting_tokens(self) -> int:
         """Pieces that wait for the engine."""
         return self._queue.tokens
+
+    @property
+    def full(self) -> bool:
+        """Whether there is no room even for a headline."""
+        return self._queue.tokens + self.reserved > self.limit - HEADLINE
 
     @property
     def waiting_seconds(self) -> float:

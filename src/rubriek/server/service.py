@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.requests import ClientDisconnect, Request
 
 from rubriek.errors import RubriekError
-from rubriek.server.answering import Answering, Question, while_connected
+from rubriek.server.answering import Answering, Question, overloaded, while_connected
 from rubriek.server.keys import Keys
 from rubriek.server.limits import Limits
 from rubriek.server.metrics import Metrics
@@ -91,6 +91,18 @@ class Service:
         log.info("the models were loaded anew", extra={"fields": {"models": [m.name for m in self.models]}})
         self.metrics.reloads.labels("done").inc()
         return True
+
+    def refuse_if_full(self) -> None:
+        """Refuse a request before anything of it is read, if there is room for none.
+
+        Raises
+        ------
+        Problem
+            429.
+        """
+        schedulers = [served.scheduler for served in self.models]
+        if schedulers and all(scheduler.full for scheduler in schedulers):
+            raise overloaded(min(scheduler.waiting_seconds for scheduler in schedulers))
 
     async def body(self, request: Request) -> bytes:
         """Read a whole body, of bounded size, in bounded time.

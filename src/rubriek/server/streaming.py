@@ -146,7 +146,7 @@ async def classify_stream(request: Request) -> Lines:
     served = service.models.get(model)
     prepare(Question(served, options), [])  # are the options good?
     scheduler = served.scheduler
-    if scheduler.waiting_tokens + scheduler.reserved >= scheduler.limit:
+    if scheduler.full:
         raise overloaded(scheduler.waiting_seconds)
     exchange = Exchange.of(request.scope)
     exchange.model = served.name
