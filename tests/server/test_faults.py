@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import logging
 import threading
@@ -128,6 +129,12 @@ def test_other_content_types_are_refused(client):
         post(client, b'{"text": "a"}', **{"Content-Type": "Application/JSON; charset=utf-8"}).status_code
         == 200
     )
+
+
+def test_compressed_bodies_are_refused(client):
+    for path in ("/v1/classify", "/predict", "/v2/models/tiny-a/infer"):
+        answer = post(client, gzip.compress(b'{"text": "a"}'), path, **{"Content-Encoding": "gzip"})
+        assert (answer.status_code, answer.json()["found"]) == (415, "'gzip'")
 
 
 def test_paths_and_methods_that_are_not_there(client):

@@ -144,6 +144,8 @@ def test_several_workers_answer_count_together_and_replace_each_other(tiny_a):
         os.kill(min(pids), signal.SIGKILL)
         service.logged("a worker died", pid=min(pids))
         service.logged("ready", times=3)
+        service.send(signal.SIGHUP)
+        service.logged("the models were loaded anew", times=2)
         assert ask(service.url)[0] == 200
         load = Load(service.url)
         service.send(signal.SIGTERM)

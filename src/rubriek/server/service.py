@@ -112,6 +112,9 @@ class Service:
         Problem
             413 or 408.
         """
+        coding = request.headers.get("content-encoding", "identity").strip().lower()
+        if coding != "identity":
+            raise Problem(415, "Validation", "Compressed bodies are not read here.", found=repr(coding[:50]))
         most = self.limits.body_bytes
         length = request.headers.get("content-length", "")
         if length.isdecimal() and int(length) > most:
