@@ -110,15 +110,17 @@ class Workers:
 
     def _start_all(self) -> None:
         coming = [self._start() for _ in range(self._count)]
-        for process, ready in coming:
-            wait([ready, process.sentinel, self._woken])
+        for ready in coming:
+            wait([ready, self._woken])
             if self._ending:
                 return
-            if not ready.poll():
-                raise WorkersError("A worker failed to start.", hint="its log, above, says why")
+            try:
+                ready.recv_bytes()
+            except EOFError as error:  # it has died
+                raise WorkersError("A worker failed to start.", hint="its log, above, says why") from error
         self._on_start()
 
-    def _start(self) -> tuple[BaseProcess, Connection]:
+    def _start(self) -> Connection:
         ready, started = SPAWN.Pipe(duplex=False)
         process = SPAWN.Process(
             target=_work, args=(self._deployment, self._listening, self._log_level, started), name="rubriek"
@@ -126,7 +128,7 @@ class Workers:
         process.start()
         started.close()
         self._processes.append(process)
-        return process, ready
+        return ready
 
     def _look_after(self) -> None:
         while not self._ending:
@@ -175,7 +177,7 @@ def _work(deployment: Deployment, listening: socket.socket, log_level: str, star
 
     def ready() -> None:
         with contextlib.suppress(OSError):  # nobody waits for one that takes another's place
-            started.send(b"ready")
+            started.send_bytes(b"ready")
 
     try:
         running.run(deployment, listening, ready, alone=False)
