@@ -224,6 +224,16 @@ def test_room_that_is_given_back_is_told(gated):
     assert told.wait(PATIENCE)
 
 
+def test_who_waits_for_room_comes_before_who_does_not(gated):
+    _, _, scheduler = gated(limit=50)
+    assert scheduler.reserve(30)
+    assert not scheduler.reserve(25, otherwise=lambda: None)
+    assert not scheduler.reserve(1)
+    scheduler.release(30)
+    assert scheduler.reserve(25, otherwise=lambda: None)
+    assert scheduler.reserve(25)
+
+
 def test_an_engine_that_gives_something_else_fails_its_requests_and_goes_on(gated):
     gate, classifier, scheduler = gated(closed=False)
     gate.labels = 2

@@ -150,6 +150,7 @@ class Scheduler:
         self._special: Tokens | None = None
         self._closed = False
         self._when_room: list[Callable[[], None]] = []
+        self._promised = 0
         self._changed = threading.Condition()
         self._threads = [
             threading.Thread(target=self._work, name=f"rubriek-engine-{number}", daemon=True)
@@ -166,7 +167,7 @@ class Scheduler:
     @property
     def full(self) -> bool:
         """Whether there is no room even for a headline."""
-        return self._queue.tokens + self.reserved > self.limit - HEADLINE
+        return self._queue.tokens + self.reserved + self._promised > self.limit - HEADLINE
 
     @property
     def waiting_seconds(self) -> float:
@@ -176,7 +177,8 @@ class Scheduler:
     def reserve(self, tokens: int, *, otherwise: Callable[[], None] | None = None) -> bool:
         """Hold room in the queue for pieces that are about to come, if there is any.
 
-        One that finds the queue empty always has room: it may be larger than the limit, but it is alone.
+        One that finds the queue empty always has room: it may be larger than the limit, but it is alone. Who
+        waits for room comes before who does not, so that small requests do not keep a large one out.
 
         Parameters
         ----------
@@ -187,9 +189,11 @@ class Scheduler:
         """
         with self._changed:
             held = self._queue.tokens + self.reserved
-            if held and held + tokens > self.limit:
+            promised = self._promised if otherwise is None else 0
+            if held and held + promised + tokens > self.limit:
                 if otherwise is not None:
                     self._when_room.append(otherwise)
+                    self._promised += tokens
                 return False
             self.reserved += tokens
             return True
@@ -202,7 +206,7 @@ class Scheduler:
             self._changed.notify_all()
 
     def _room_made(self) -> None:
-        callers, self._when_room = self._when_room, []
+        callers, self._when_room, self._promised = self._when_room, [], 0
         for call in callers:
             call()
 

@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from rubriek.server import problems
-from rubriek.server.answering import Question, overloaded, prepare
+from rubriek.server.answering import CHARACTERS_A_PIECE, SHARE_OF_QUEUE, Question, overloaded, prepare
 from rubriek.server.observed import Exchange
 from rubriek.server.problems import Problem, invalid
 from rubriek.server.replies import json_bytes, service_of
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 NDJSON = "application/x-ndjson"
 LINES_AT_ONCE = 256
-CHARACTERS_AT_ONCE = 65_536
-"""A part of the stream is answered when it has as many lines or characters, or when no more has arrived."""
+"""A part of the stream is answered when it has as many lines, or its share of the queue, or when no more has
+arrived."""
 
 
 @dataclass(slots=True)
@@ -189,6 +189,7 @@ def _answer(told: dict[str, Any], row: dict[str, Any], *, scores: bool) -> dict[
 async def _parts(request: Request, service: Service) -> AsyncIterator[Part]:
     """Cut the body into lines, and gather them."""
     limits = service.limits
+    most = limits.queue_tokens // SHARE_OF_QUEUE * CHARACTERS_A_PIECE
     part = Part()
     place = 0
     async for line in _lines(request, limits):
@@ -209,7 +210,7 @@ async def _parts(request: Request, service: Service) -> AsyncIterator[Part]:
             part.told.append(told)
             part.characters += len(text or "")
             place += 1
-        if len(part.texts) >= LINES_AT_ONCE or part.characters >= CHARACTERS_AT_ONCE:
+        if len(part.texts) >= LINES_AT_ONCE or part.characters >= most:
             yield part
             part = Part()
             await asyncio.sleep(0)
