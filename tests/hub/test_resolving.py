@@ -340,7 +340,7 @@ class TestWhatServersSend:
 
     @pytest.mark.parametrize("answer", [status(500), status(429), stalled(0)])
     def test_a_hub_that_does_not_answer_now(self, models_hub, caplog, monkeypatch, answer):
-        monkeypatch.setenv("RUBRIEK_TIMEOUT", "0.3")
+        monkeypatch.setenv("RUBRIEK_TIMEOUT", "1")
         with pytest.raises(ModelNotFoundError):
             hub.resolve("sparknlp://nl/another")
         models_hub.answers = [answer] * 3  # the catalogue alone; its files come
