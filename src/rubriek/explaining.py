@@ -137,13 +137,13 @@ class Occlusion:
         """
         whole, others = rows[0], rows[1:]
         label = whole["label"] if self.label is None else self.label
-        evidence = _evidence(whole["scores"], label, self.problem_type)
+        before = evidence(whole["scores"], label, self.problem_type)
         spans = tuple(
             Span(
                 start,
                 end,
                 self.text[start:end],
-                weight=evidence - _evidence(row["scores"], label, self.problem_type),
+                weight=before - evidence(row["scores"], label, self.problem_type),
                 without=row["scores"][label],
             )
             for (start, end), row in zip(self.spans, others, strict=True)
@@ -244,8 +244,30 @@ def _grouped(places: Sequence[tuple[int, int]], most: int) -> list[tuple[int, in
     return [(places[first][0], places[last - 1][1]) for first, last in pairwise(bounds)]
 
 
-def _evidence(scores: Mapping[str, float], label: str, problem_type: ProblemType) -> float:
-    """Log-odds of a label: they still tell words apart where its probability is nearly one."""
+def evidence(scores: Mapping[str, float], label: str, problem_type: ProblemType) -> float:
+    """Compute what speaks for a label: its log-odds, or for regression the value.
+
+    Where a label is all but certain, its probability no longer tells words apart; its log-odds still do.
+
+    Parameters
+    ----------
+    scores : mapping of str to float
+        The scores of all labels.
+    label : str
+        The label.
+    problem_type : str
+        What kind of scores they are; see `rubriek.scores.activate`.
+
+    Returns
+    -------
+    float
+        Always finite.
+
+    Examples
+    --------
+    >>> evidence({"Sport": 0.5, "Weer": 0.25, "Tech": 0.25}, "Sport", "single_label_classification")
+    0.0
+    """
     score = scores[label]
     if problem_type == "regression":
         return score

@@ -57,7 +57,8 @@ def explain(
     import rubriek
 
     if text == "-":
-        text = click.get_text_stream("stdin", encoding="utf-8").read()
+        with click.open_file("-", encoding="utf-8") as stdin:
+            text = stdin.read()
     told = rubriek.load(model).explain(text, label=label, spans=spans, max_length=max_length)
     if as_json:
         from dataclasses import asdict
