@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 
 from rubriek.hub import site as module
 from rubriek.hub.card_parts import Links, write_examples, write_facts, write_labels, write_links
@@ -43,6 +44,7 @@ def card(name, *, language="nl", task=CLASSIFIES, date="2020-01-01", engine="onn
         Section("Predicted Entities", f"{write_labels(labels)}\n\n{write_links(links)}"),
         Section("How to use", write_examples({**code, "scala": "val its = code"})),
         Section("Model Information", write_facts({"Model Name": name, "Size": "409.0 MB"})),
+        Section("Benchmarking", f"| {' | '.join(f'measured {n}' for n in range(9))} |\n|{'---|' * 9}"),
         Section("References", f"- https://hub.example/{'a-long-address-' * 12}\n- {text}"),
     ))  # fmt: skip
 
@@ -239,6 +241,13 @@ def test_on_a_narrow_screen_the_filters_wait_to_be_asked_for(opened):
     page.select_option("#task", "Named Entity Recognition")
     assert count(page) == "50 of 93 models"
     assert page.locator("#chosen").text_content() == "(1)"
+
+
+@pytest.mark.parametrize("viewport", [WIDE, NARROW], ids=["wide", "narrow"])
+@pytest.mark.parametrize("path", ["index.html", f"cards/{FIRST}_nl_5.1.4.html"])
+def test_assistive_technology_finds_its_way(opened, served, path, viewport):
+    found = Axe().run(opened(path, base=served, viewport=viewport, bypass_csp=True))
+    assert found.violations_count == 0, found.generate_report()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

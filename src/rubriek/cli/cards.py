@@ -57,6 +57,7 @@ def card(ref: str, output: Path | None, as_json: bool) -> None:
 @click.option("--name", help="What to call it there. [default: the model's name]")
 @click.option(
     "--lang",
+    "--language",
     "language",
     metavar="CODE",
     help="The language of the texts, e.g. nl; xx for several. [default: what the model's card says]",

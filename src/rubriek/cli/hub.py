@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from rubriek.hub.index import Refreshed
     from rubriek.hub.site import Built
 
+WIDE = 110
+"""Columns of a terminal from which on there is room for titles."""
+
 _folder = click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 
 
@@ -34,7 +37,9 @@ def hub() -> None:
 @_folder
 @click.option("--text", default="", metavar="WORDS", help="Words in name, title, labels, tags, description.")
 @click.option("--task", default="", help='Such as "Text Classification".')
-@click.option("--lang", "language", default="", metavar="CODE", help="Language of the texts, e.g. nl.")
+@click.option(
+    "--lang", "--language", "language", default="", metavar="CODE", help="Language of the texts, e.g. nl."
+)
 @click.option("--annotator", default="", help="Such as BertForSequenceClassification.")
 @click.option("--engine", default="", help="Such as onnx.")
 @click.option("-n", "--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Most lines.")
@@ -81,12 +86,10 @@ def search(
     if not found:
         click.echo(f"None of the {refreshed.cards:,} cards fits.")
         return
-    rows = [
-        [card.name, card.language, ", ".join(card.tasks), card.engine, card.date, card.title]
-        for card in found
-    ]
-    header = ["name", "lang", "task", "engine", "date", "title"]
-    first, *lines = table(rows, Screen.of(sys.stdout), header=header)
+    screen = Screen.of(sys.stdout)
+    shown = ["name", "language", "tasks", "engine", "date", "title"][: 6 if screen.width >= WIDE else 5]
+    cards = [{**dataclasses.asdict(card), "tasks": ", ".join(card.tasks)} for card in found]
+    first, *lines = table([[card[name] for name in shown] for card in cards], screen, header=shown)
     for line in [click.style(first, bold=True), *lines]:
         click.echo(line)
     part = f"{len(found):,} of " if total > len(found) else ""

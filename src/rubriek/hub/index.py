@@ -194,7 +194,8 @@ class Index:
         try:
             self._insert(path, read_card(self.folder / path))
         except CardError as error:
-            problem = error.message + (f" Expected: {error.expected}." if error.expected else "")
+            said = error.message.replace(str(self.folder / path), "it")
+            problem = said + (f" Expected: {error.expected}." if error.expected else "")
         self._base.execute("INSERT INTO files VALUES (?, ?, ?, ?)", [path, *state, problem])
 
     def _insert(self, path: str, card: Card) -> None:

@@ -61,6 +61,14 @@
     choose(0);
   }
 
+  // What scrolls by itself must be reached by keys.
+  const reachable = () => {
+    for (const box of document.querySelectorAll("main table, main pre"))
+      if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+  };
+  addEventListener("resize", reachable);
+  reachable();
+
   try {
     const state = sessionStorage.getItem("rubriek list");
     if (state) document.getElementById("back").hash = state;

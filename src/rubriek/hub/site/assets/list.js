@@ -153,7 +153,7 @@
     event.preventDefault();
   });
 
-  if (matchMedia("(max-width: 46rem)").matches) document.querySelector(".filters").open = false;
+  if (matchMedia("(max-width: 46rem)").matches) document.querySelector(".filters details").open = false;
   for (const kind of KINDS) at(kind).disabled = false;
   text.value = state.text;
   write(state, false);
