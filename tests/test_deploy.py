@@ -18,6 +18,7 @@ import pytest
 import yaml
 
 from rubriek.cli import main
+from rubriek.server.answering import Timing
 
 DEPLOY = Path(__file__).parents[1] / "deploy"
 PORT = 8000
@@ -252,6 +253,20 @@ def served_paths() -> set[str]:
     from rubriek.server import create_app
 
     return {route.path for route in create_app([]).routes}
+
+
+def test_the_documentation_names_metrics_that_there_are():
+    from rubriek.server.metrics import Metrics
+
+    page = (DEPLOY.parent / "docs" / "deploy.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"\brubriek_\w+", page))
+    metrics = Metrics()
+    metrics.answered("/predict", 200, 0.1)
+    metrics.of_model("nl-news").waiting(1)
+    metrics.of_model("nl-news").classified(Timing())
+    text = metrics.exposition().decode()
+    assert len(named) >= 4
+    assert {name for name in named if not re.search(rf"^{name}\b", text, flags=re.MULTILINE)} == set()
 
 
 # rubriek.service
