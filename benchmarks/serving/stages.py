@@ -53,7 +53,7 @@ class Plan:
     flood: int = 12_000
     closed: int = 230
     shares: tuple[float, ...] = (0.3, 0.5, AT, 0.9, 1.0)
-    seconds: float = 12.0
+    seconds: float = 10.0
     long_seconds: float = 30.0
     patience: float = 60.0
 
