@@ -33,6 +33,7 @@ from benchmarks.serving.services import (
 )
 from benchmarks.serving.stages import Load, Plan, all_stages
 from benchmarks.serving.targets import targets
+from benchmarks.texts import ARTICLES, LONGEST_HEADLINE, many_mixed_texts
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -67,6 +68,13 @@ def test_the_mix_asks_about_every_text_once_before_any_comes_again():
     first, second = (list(itertools.islice(order, 50)) for _ in range(2))
     assert sorted(first) == list(range(50)) != first
     assert first == second
+
+
+def test_a_flood_has_distinct_texts_in_the_proportion_of_the_mix():
+    texts = many_mixed_texts(920)
+    assert len(set(texts)) == 920
+    assert sum(len(text) > LONGEST_HEADLINE for text in texts) == 2 * ARTICLES
+    assert texts == many_mixed_texts(920) != many_mixed_texts(920, seed=1)
 
 
 def test_a_perfect_queue_has_the_latencies_of_theory():
