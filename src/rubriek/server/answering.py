@@ -6,11 +6,11 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from rubriek.server.limits import Limits
     from rubriek.server.scheduler import Scheduler
     from rubriek.server.served import Served
-
-T = TypeVar("T")
 
 CHARACTERS_A_PIECE = 4
 """What a text is taken for until it has been tokenised; Dutch and English have a little more."""
@@ -292,42 +290,3 @@ def _settle(done: asyncio.Future[None]) -> None:
 def _soon(loop: asyncio.AbstractEventLoop, call: Any, *arguments: Any) -> None:
     with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
         loop.call_soon_threadsafe(call, *arguments)
-
-
-async def while_connected(receive: Any, work: Coroutine[Any, Any, T], seconds: float) -> T:
-    """Do the work of a request, unless its client goes away or its time is up.
-
-    Raises
-    ------
-    Problem
-        504 if the time is up; 499, which nobody reads but the log, if the client has gone.
-    """
-    task = asyncio.current_task()
-    assert task is not None
-    gone = False
-
-    async def watch() -> None:
-        nonlocal gone
-        while (await receive())["type"] != "http.disconnect":
-            pass
-        gone = True
-        task.cancel()
-
-    watcher = asyncio.create_task(watch())
-    try:
-        async with asyncio.timeout(seconds):
-            return await work
-    except TimeoutError as error:
-        raise Problem(
-            504,
-            "Timeout",
-            "There was no answer in time.",
-            expected=f"an answer within {seconds:g} s",
-            hint="send fewer texts at once, or try again later",
-        ) from error
-    except asyncio.CancelledError as error:
-        if gone and task.uncancel() == 0:
-            raise Problem(499, "Gone", "The client has gone.") from error
-        raise
-    finally:
-        watcher.cancel()

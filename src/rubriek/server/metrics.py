@@ -14,7 +14,7 @@ from prometheus_client.multiprocess import MultiProcessCollector  # noqa: E402
 
 if TYPE_CHECKING:
     from rubriek.server.answering import Timing
-    from rubriek.server.scheduler import BatchReport
+    from rubriek.server.tickets import BatchReport
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
@@ -100,7 +100,7 @@ class Metrics:
 
 
 class ModelMetrics:
-    """What a scheduler tells; see `rubriek.server.scheduler.Observer`."""
+    """What a scheduler tells; see `rubriek.server.tickets.Observer`."""
 
     def __init__(self, metrics: Metrics, model: str) -> None:
         self._texts = metrics.texts.labels(model)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from rubriek.server.problems import Problem
 from rubriek.server.requests import shown
-from rubriek.server.scheduler import Observer, Scheduler
+from rubriek.server.scheduler import Scheduler
+from rubriek.server.tickets import Observer
 
 if TYPE_CHECKING:
     from rubriek.classifier import Classifier

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from starlette.requests import ClientDisconnect, Request
 
 from rubriek.errors import RubriekError
-from rubriek.server.answering import Answering, Question, overloaded, while_connected
+from rubriek.server.answering import Answering, Question, overloaded
+from rubriek.server.clients import while_connected
 from rubriek.server.keys import Keys
 from rubriek.server.limits import Limits
 from rubriek.server.metrics import Metrics
@@ -104,6 +105,18 @@ class Service:
         if schedulers and all(scheduler.full for scheduler in schedulers):
             raise overloaded(min(scheduler.waiting_seconds for scheduler in schedulers))
 
+    def check_coding(self, request: Request) -> None:
+        """Refuse a compressed body: it may be a thousand times as large as it looks.
+
+        Raises
+        ------
+        Problem
+            415.
+        """
+        coding = request.headers.get("content-encoding", "identity").strip().lower()
+        if coding != "identity":
+            raise Problem(415, "Validation", "Compressed bodies are not read here.", found=repr(coding[:50]))
+
     async def body(self, request: Request) -> bytes:
         """Read a whole body, of bounded size, in bounded time.
 
@@ -112,9 +125,7 @@ class Service:
         Problem
             413 or 408.
         """
-        coding = request.headers.get("content-encoding", "identity").strip().lower()
-        if coding != "identity":
-            raise Problem(415, "Validation", "Compressed bodies are not read here.", found=repr(coding[:50]))
+        self.check_coding(request)
         most = self.limits.body_bytes
         length = request.headers.get("content-length", "")
         if length.isdecimal() and int(length) > most:

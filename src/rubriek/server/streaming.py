@@ -82,11 +82,12 @@ def parse_line(line: bytes, limits: Limits) -> tuple[str | None, dict[str, Any]]
             raise invalid("The line has no text.", expected="the field 'text'")
         if "id" in given:
             if not isinstance(given["id"], str | int):
-                raise invalid("The field 'id' has the wrong type.", expected="a string or a whole number",
-                              found=kind_of(given["id"]))  # fmt: skip
-            told["id"] = (
-                given["id"] if not isinstance(given["id"], str) else a_text(given["id"], "id", limits)
-            )
+                raise invalid(
+                    "The field 'id' has the wrong type.",
+                    expected="a string or a whole number",
+                    found=kind_of(given["id"]),
+                )
+            told["id"] = a_text(given["id"], "id", limits) if isinstance(given["id"], str) else given["id"]
         value = given["text"]
     return (None if value is None else a_text(value, "text", limits)), told
 
@@ -142,6 +143,7 @@ class Lines(Response):
 async def classify_stream(request: Request) -> Lines:
     """Answer ``POST /v1/classify`` with ``Content-Type: application/x-ndjson``."""
     service = service_of(request)
+    service.check_coding(request)
     model, options, scores = parse_query(request.query_params)
     served = service.models.get(model)
     prepare(Question(served, options), [])  # are the options good?
