@@ -16,7 +16,7 @@ from rubriek.hub.card_parts import Links, write_examples, write_facts, write_lab
 from rubriek.hub.cards import Card, Section, card_text, parse_card
 from rubriek.hub.queries import Found
 from rubriek.hub.site import build
-from rubriek.hub.site.markdown import LONGEST, as_html
+from rubriek.hub.site.markdown import LONGEST, LONGEST_LINKED, as_html
 from rubriek.hub.site.pages import page_of, slugs
 
 ZIP = "https://hub.example/public/models/sections_nl.zip"
@@ -117,6 +117,14 @@ def test_no_snippets_where_rubriek_cannot_use_it_or_a_name_is_none(changes):
     assert page(card(**changes)).rubriek == {}
 
 
+@given(st.text() | st.text("`,|#~{}[]()<>%\n ab", max_size=80))
+def test_every_card_has_a_page(text):
+    titles = ("Description", "Predicted Entities", "How to use", "Model Information", "Other")
+    made = page(parse_card("---\nname: x\n---\n" + "".join(f"\n## {title}\n\n{text}\n" for title in titles)))
+    assert made.rubriek == {}
+    assert made.links == {}
+
+
 def test_labels_with_more_than_labels_are_shown_as_they_stand():
     made = page(
         Card({"name": "x"}, (Section("Predicted Entities", "Two kinds:\n\n- `a`: good\n- `b`: bad"),))
@@ -157,6 +165,12 @@ def test_links_in_plain_text_and_file_names():
     html = as_html("See https://example.org/a and model.zip, a@b.example")
     assert re.findall(r'href="([^"]*)"', html) == ["https://example.org/a"]
     assert 'rel="noopener noreferrer nofollow"' in html
+
+
+def test_links_that_are_marked_as_such_are_links_in_long_texts_too():
+    text = "[x](https://example.org) https://example.org\n\n"
+    assert as_html(text).count("href") == 2
+    assert as_html(text + "a" * LONGEST_LINKED).count("href") == 1
 
 
 def test_a_very_long_text_is_shown_as_it_is():

@@ -66,7 +66,7 @@ def build(
     title : str, default "Models"
         What the site is called.
     progress : callable, optional
-        Is told how many cards have been written, and how many there are.
+        Is told how many cards have been read, then how many have been written, and how many there are.
 
     Returns
     -------
@@ -84,7 +84,7 @@ def build(
     output = Path(output)
     templates = _templates()
     with Index(folder) as index:
-        problems = dict(index.refresh().problems)
+        problems = dict(index.refresh(progress).problems)
         cards = index.search(limit=-1)
     names = slugs(cards)
     versions = _versions(cards, names)

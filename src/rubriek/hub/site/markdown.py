@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 LONGEST = 2**16
 """Characters of a text; a longer one is shown as it is."""
+LONGEST_LINKED = 2**13
+"""Of one in which bare addresses become links: finding them takes time with the square of its length."""
 ADDRESS = re.compile(r"(?:https?|s3)://[^\s\"'<>\\]+", re.I)
 
 
@@ -52,14 +54,16 @@ def as_html(text: str) -> str:
     """
     from html import escape
 
-    return str(_reader().render(text)) if len(text) <= LONGEST else f"<pre>{escape(text)}</pre>\n"
+    if len(text) > LONGEST:
+        return f"<pre>{escape(text)}</pre>\n"
+    return str(_reader(linkify=len(text) <= LONGEST_LINKED).render(text))
 
 
 @cache
-def _reader() -> MarkdownIt:
+def _reader(*, linkify: bool) -> MarkdownIt:
     markdown_it = need("markdown_it", extra="site", purpose="Making a site of cards")
     need("linkify_it", extra="site", purpose="Making a site of cards")
-    reader: Any = markdown_it.MarkdownIt("commonmark", {"html": False, "linkify": True})
+    reader: Any = markdown_it.MarkdownIt("commonmark", {"html": False, "linkify": linkify})
     reader.enable(["table", "linkify"]).disable(["image"])
     reader.linkify.set({"fuzzy_link": False, "fuzzy_email": False})  # model.zip is no address
     reader.validateLink = is_address

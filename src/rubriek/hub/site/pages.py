@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from rubriek.hub.card_parts import prose, read_examples, read_facts, read_labels, read_links
+from rubriek.hub.card_parts import prose, read_examples, read_facts, read_links
 from rubriek.hub.cards import Card
 from rubriek.hub.describing import ANNOTATOR, TEXT
 from rubriek.hub.queries import Found
@@ -86,7 +86,7 @@ def page_of(card: Card, found: Found) -> Page:
     text = "\n\n".join(part.text for part in card.sections)
     links = read_links(text)
     entities, use, facts = map(card.section, ("Predicted Entities", "How to use", "Model Information"))
-    plain = not re.sub(r"[`,\s]", "", _without(prose(entities), read_labels(entities)))
+    plain = not re.sub(r"`+[^`]+`+|[,\s]", "", prose(entities))
     front = {
         name.capitalize(): card.text(name) for name in ("author", "date", "edition", "engine", "license")
     }
@@ -111,12 +111,6 @@ def page_of(card: Card, found: Found) -> Page:
             if part.title.lower() not in SHOWN_ELSEWHERE
         ],
     )
-
-
-def _without(text: str, labels: Iterable[str]) -> str:
-    for label in labels:
-        text = text.replace(f"`{label}`", "", 1)
-    return text
 
 
 def _snippets(found: Found, *, published: bool) -> dict[str, str]:
