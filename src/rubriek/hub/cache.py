@@ -91,7 +91,7 @@ def key_of(address: str) -> str:
     Examples
     --------
     >>> key_of("https://example.org/models/news.zip")
-    'news-c70a5a1f'
+    'news-16999b04'
     """
     path = urllib.parse.urlsplit(address).path.rstrip("/")
     return (
