@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import types
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pyarrow import fs
 
 from rubriek.errors import FileError, JobError, OptionError
 from rubriek.spark.folders import COLUMN, Footer, OutputFolder, Place, escaped, find_inputs
@@ -74,8 +76,23 @@ def test_what_is_no_parquet_is_said_with_its_name(tmp_path):
 
 
 def test_patterns_in_names_are_no_patterns_for_spark(tmp_path):
-    (file,) = find_inputs([str(write(tmp_path / "a[1]*.parquet"))])
-    assert file.url.endswith("/a\\[1\\]\\*.parquet")
+    (file,) = find_inputs([str(write(tmp_path / "b{2}" / "a[1]*.parquet"))])
+    assert file.url.endswith("/b\\{2\\}/a\\[1\\]\\*.parquet")
+    assert file.folder.endswith("/b{2}")
+
+
+def test_urls_reach_arrow_and_spark_under_the_names_that_each_knows(monkeypatch):
+    asked = []
+
+    def from_uri(url: str) -> tuple[fs.FileSystem, str]:
+        asked.append(url)
+        return fs.LocalFileSystem(), "bucket/articles"
+
+    monkeypatch.setattr(fs, "FileSystem", types.SimpleNamespace(from_uri=from_uri))
+    place = Place("s3a://bucket/articles/")
+    assert asked == ["s3://bucket/articles"]
+    assert place.under("2024", "a.parquet") == "bucket/articles/2024/a.parquet"
+    assert place.url_of("2024", "a.parquet") == "s3a://bucket/articles/2024/a.parquet"
 
 
 @given(st.text(st.characters(codec="utf-8"), min_size=1))

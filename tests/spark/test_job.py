@@ -47,8 +47,8 @@ def table(rows: int, start: int = 0) -> pa.Table:
 
 @pytest.fixture
 def source(tmp_path) -> Path:
-    folder = tmp_path / "in"
-    for number, name in enumerate(["a.parquet", "map/b [1]é.parquet", "c.parquet"]):
+    folder = tmp_path / "in [x]"
+    for number, name in enumerate(["a.parquet", "map/b [1}é.parquet", "c.parquet"]):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(table(20, 20 * number), path)
@@ -101,7 +101,7 @@ def test_spark_reads_the_output_with_the_names_of_the_files(go, spark, source, t
     go()
     frame = spark.read.parquet(f"file://{tmp_path}/uit")
     counts = {row[0]: row[1] for row in frame.groupBy(COLUMN).count().collect()}
-    assert counts == {"a.parquet": 20, "map/b [1]é.parquet": 20, "c.parquet": 20}
+    assert counts == {"a.parquet": 20, "map/b [1}é.parquet": 20, "c.parquet": 20}
 
 
 def test_the_report_adds_up_to_what_is_there(go, tmp_path):

@@ -39,7 +39,7 @@ class SparkSummary(Summary):
         Where it ran.
     """
 
-    report: SparkReport  # type: ignore[assignment]
+    report: SparkReport
     master: str
 
     def to_dict(self) -> dict[str, Any]:
@@ -147,8 +147,9 @@ def _session(master: str | None) -> Iterator[Any]:
     if master is not None and master.startswith("sc://"):
         builder = builder.remote(master)
     else:
-        # Workers on this machine run in this very environment.
-        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+        if master is None or master.startswith("local"):
+            # Workers on this machine run in this very environment.
+            os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         builder = builder if master is None else builder.master(master)
         builder = builder.config("spark.ui.showConsoleProgress", "false")
     # A value in a folder's name, like year=2024, stays as it is written: another file may say year=onbekend.

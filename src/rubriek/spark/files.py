@@ -11,6 +11,7 @@ from rubriek import results
 from rubriek.errors import ColumnError, JobError
 from rubriek.spark import counts
 from rubriek.spark.classification import classify
+from rubriek.spark.folders import literal
 from rubriek.spark.tasks import Work, cut
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def _written(
     answered = _answered(cut(frame, work.tasks), settings["text_columns"], prefix, classifier, observation)
     answered.write.mode("overwrite").parquet(url)
     statistics = counts.statistics(observation.get)
-    labels = session.read.parquet(url).groupBy(f"`{prefix}label`").count().collect()
+    labels = session.read.parquet(literal(url)).groupBy(_column(f"{prefix}label")).count().collect()
     written = sum(row[1] for row in labels)
     if written != work.rows:
         raise JobError(
@@ -108,13 +109,20 @@ def _answered(
     frame: Any, text_columns: Sequence[str], prefix: str, classifier: Classifier, observation: Any
 ) -> Any:
     """Add the result columns, under the names that they have everywhere."""
+    name = counts.free_name(frame.columns)
+    answered = classify(frame, text_columns, model=classifier, output=name, observe=observation)
+    kept = [_column(name) for name in frame.columns]
+    answers = _column(name)
+    added = [answers.getField(result).alias(prefix + result) for result in result_names(classifier)]
+    return answered.select(*kept, *added)
+
+
+def _column(name: str) -> Any:
+    """Return a column by its name, whatever that holds."""
     from pyspark.sql import functions
 
-    struct = counts.free_name(frame.columns)
-    answered = classify(frame, text_columns, model=classifier, output=struct, observe=observation)
-    kept = [functions.col(f"`{name}`") for name in frame.columns]
-    added = [functions.col(f"`{struct}`.`{name}`").alias(prefix + name) for name in result_names(classifier)]
-    return answered.select(*kept, *added)
+    quoted = name.replace("`", "``")
+    return functions.col(f"`{quoted}`")
 
 
 def cause(message: str) -> str:

@@ -74,9 +74,8 @@ class Place:
         return posixpath.join(self.path, *names)
 
     def url_of(self, *names: str) -> str:
-        """Return the same path for Spark, which reads ``*``, ``?``, ``[`` and ``{`` as patterns."""
-        below = "".join(f"\\{c}" if c in "{}[]*?\\" else c for c in "/".join(names))
-        return f"{self.url}/{below}"
+        """Return the same path for Spark to write to; to read from, it has to be `literal`."""
+        return "/".join((self.url, *names))
 
 
 @dataclass(frozen=True)
@@ -194,7 +193,7 @@ def _files(name: str) -> Iterator[InputFile]:
 
 def _input(place: Place, info: Any, name: str) -> InputFile:
     modified = "" if info.mtime is None else info.mtime.isoformat()
-    return InputFile(name, place.url_of(name), place.url, info.size, modified, place)
+    return InputFile(name, literal(place.url_of(name)), place.url, info.size, modified, place)
 
 
 class OutputFolder:
@@ -306,3 +305,14 @@ def escaped(value: str) -> str:
     '2024%2Fnieuws.parquet'
     """
     return "".join(f"%{ord(c):02X}" if c in _ESCAPED else c for c in value)
+
+
+def literal(url: str) -> str:
+    r"""Write a URL for Spark to read from, where ``*``, ``?``, ``[`` and ``{`` would be patterns.
+
+    Examples
+    --------
+    >>> print(literal("file:///in/deel [1].parquet"))
+    file:///in/deel \[1\].parquet
+    """
+    return "".join(f"\\{c}" if c in "{}[]*?\\" else c for c in url)
