@@ -6,6 +6,7 @@ All answer the same request, ``POST /predict`` of text-embeddings-inference: ``{
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -125,15 +126,21 @@ class Running:
         )
 
     def __enter__(self) -> Running:
+        try:
+            self._wait()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def _wait(self) -> None:
         end = time.monotonic() + START_SECONDS
-        while time.monotonic() < end:
+        while not self._answers():
             if (status := self.process.poll()) is not None:
                 raise ServiceEnded(f"ended with exit status {status}")
-            if self._answers():
-                return self
+            if time.monotonic() > end:
+                raise ServiceEnded(f"gave no label within {START_SECONDS} s: {self.found}")
             time.sleep(0.2)
-        self.__exit__()
-        raise ServiceEnded(f"gave no label within {START_SECONDS} s: {self.found}")
 
     def _answers(self) -> bool:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=START_SECONDS)
@@ -150,19 +157,10 @@ class Running:
 
     def __exit__(self, *_: object) -> None:
         self.process.terminate()
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            pass
-        finally:
-            self._end_group()
-
-    def _end_group(self) -> None:
-        """End what is left of the processes that it started: the group is its own."""
-        try:
+        with contextlib.suppress(ProcessLookupError):  # what is left of all that it started, in its group
             os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            return
         self.process.wait()
 
 
