@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import hashlib
+import shutil
 import tempfile
 import threading
 import zipfile
@@ -152,13 +154,15 @@ def _add(session: Any, archive: str) -> None:
 
 
 @cache
-def _outbox() -> tempfile.TemporaryDirectory[str]:
+def _outbox() -> Path:
     """Make a folder that lasts as long as this process: executors that start later fetch from it, too."""
-    return tempfile.TemporaryDirectory(prefix="rubriek-spark-")
+    folder = tempfile.mkdtemp(prefix="rubriek-spark-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
 
 
 def _archive(bundle: Bundle, name: str) -> Path:
-    file = Path(_outbox().name) / f"{name}.zip"
+    file = _outbox() / f"{name}.zip"
     if not file.exists():
         partial = file.with_suffix(".partial")
         # Weights hardly shrink, and packing them would take longer than sending them.
