@@ -43,7 +43,7 @@ class Plan:
     shares : tuple of float
         Rising rates, as shares of saturation.
     seconds, long_seconds : float
-        Length of an open-loop stage; of those at `AT` and at `OVERLOAD`, whose queue has to fill first.
+        Length of an open-loop stage; of those that a target is about: saturation, `AT`, `OVERLOAD`.
     patience : float
         Seconds that are waited for missing answers after a stage.
     """
@@ -53,8 +53,8 @@ class Plan:
     flood: int = 12_000
     closed: int = 230
     shares: tuple[float, ...] = (0.3, 0.5, AT, 0.9, 1.0)
-    seconds: float = 10.0
-    long_seconds: float = 30.0
+    seconds: float = 8.0
+    long_seconds: float = 25.0
     patience: float = 60.0
 
 
@@ -140,7 +140,7 @@ def all_stages(load: Load, *, overload: bool) -> Iterator[Stage]:
         return
     if overload:
         # Only a service that refuses what is too much can be asked too much: the others answer it all, late.
-        saturated = load.rate("saturation", most * SATURATING, flood=True)
+        saturated = load.rate("saturation", most * SATURATING, load.plan.long_seconds, flood=True)
         yield saturated
         most = max(most, saturated.throughput)
     for share in load.plan.shares:
