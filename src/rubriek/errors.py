@@ -153,6 +153,10 @@ class JobError(RubriekError):
     """A job cannot start or go on: its output, manifest or input changed under it."""
 
 
+class ServiceError(RubriekError):
+    """The HTTP service cannot start."""
+
+
 def need(module: str, *, extra: str, purpose: str) -> ModuleType:
     """Import an optional dependency, or say which extra brings it.
 

@@ -8,6 +8,8 @@ import socket
 import struct
 import sys
 
+from rubriek.errors import ServiceError
+
 BACKLOG = 2048
 SO_ATTACH_FILTER = 26
 
@@ -26,11 +28,18 @@ def listen(host: str, port: int) -> socket.socket:
 
     Raises
     ------
-    OSError
+    ServiceError
         If it cannot be had.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    try:
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise ServiceError(
+            f"Nothing can listen on {host}, port {port}.",
+            found=str(error),
+            hint="is it running already? choose another --port; 0 takes a free one",
+        ) from error
 
 
 def url_of(listening: socket.socket) -> str:

@@ -21,7 +21,7 @@ from types import FrameType
 from prometheus_client.multiprocess import mark_process_dead
 
 from rubriek import settings
-from rubriek.errors import OptionError, RubriekError
+from rubriek.errors import OptionError, RubriekError, ServiceError
 from rubriek.server import logs, metrics, running
 from rubriek.server.running import Deployment
 from rubriek.server.sockets import let_nobody_in
@@ -33,10 +33,6 @@ SPAWN = multiprocessing.get_context("spawn")
 
 PAUSE = 1.0
 """Seconds before a worker that died is replaced."""
-
-
-class WorkersError(RubriekError):
-    """The workers could not start."""
 
 
 class Workers:
@@ -90,7 +86,7 @@ class Workers:
 
         Raises
         ------
-        WorkersError
+        ServiceError
             If one of them fails to start.
         """
         folder = tempfile.mkdtemp(prefix="rubriek-metrics-")
@@ -117,7 +113,7 @@ class Workers:
             try:
                 ready.recv_bytes()
             except EOFError as error:  # it has died
-                raise WorkersError("A worker failed to start.", hint="its log, above, says why") from error
+                raise ServiceError("A worker failed to start.", hint="its log, above, says why") from error
         self._on_start()
 
     def _start(self) -> Connection:
