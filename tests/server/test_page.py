@@ -257,6 +257,49 @@ def test_errors_of_the_service_are_shown_in_its_words(tab):
     tab.context.unroute("**/v1/classify")
 
 
+def test_answers_that_were_given_are_kept_when_the_service_fails(tab):
+    asked = []
+
+    def answer(route):
+        asked.append(route)
+        if len(asked) == 1:
+            route.continue_()
+        else:
+            route.fulfill(status=500, json={"error": "Stuk."})
+
+    tab.context.route("**/v1/classify", answer)
+    tab.set_input_files("#upload", file_of("veel.txt", "De koning lacht\n" * 100))
+    tab.click("#submit")
+    tab.wait_for_selector("#alert:has-text('Stuk.')")
+    given = tab.locator("#rows tr").count()
+    assert 0 < given < 100
+    with tab.expect_download() as download:
+        tab.click("#download-jsonl")
+    assert len(download.value.path().read_text("utf-8").splitlines()) == given
+
+
+def test_a_failed_explanation_leaves_the_answer(tab):
+    tab.context.route("**/v1/explain", lambda route: route.abort())
+    tab.fill("#input", TEXT)
+    tab.click("#submit")
+    tab.wait_for_selector("#alert:has-text('niet te bereiken')")
+    assert tab.inner_text("#label") == "Koningshuis"
+    assert tab.inner_text("#why") == ""
+
+
+def test_a_long_run_can_be_stopped(tab):
+    asked = []
+    tab.context.route(
+        "**/v1/classify", lambda route: asked.append(route) or len(asked) > 1 or route.continue_()
+    )
+    tab.set_input_files("#upload", file_of("veel.txt", "De koning lacht\n" * 100))
+    tab.click("#submit")
+    tab.wait_for_selector("#rows tr")
+    tab.click("#stop")
+    tab.wait_for_selector("#status:has-text('Gestopt: 32 van 100')")
+    assert tab.is_visible("#download-csv")
+
+
 def test_it_waits_when_the_service_is_busy(tab):
     answers = iter([429])
 

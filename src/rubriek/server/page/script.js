@@ -44,12 +44,13 @@ function asked() {
 }
 
 async function submit() {
-  state.running?.abort();
-  state.explaining?.abort();
   try {
     if (!state.models.length) await loadModels();
+    const question = asked();
+    state.running?.abort();
+    state.explaining?.abort();
     const running = new AbortController();
-    Object.assign(state, asked(), { answers: [], asked: model(), opened: null, label: null, running, shown: 0 });
+    Object.assign(state, question, { answers: [], asked: model(), opened: null, label: null, running, shown: 0 });
     clear();
     await classify(running);
   } catch (error) {
@@ -77,18 +78,28 @@ async function classify(running) {
     if (error.name !== "AbortError") throw error;
     if (state.running !== running) return; // another question took over
     status(say("stopped", number(state.answers.length), number(texts.length)));
+    return;
   } finally {
-    if (state.running === running) $("progress-field").hidden = true;
+    if (state.running === running) {
+      $("progress-field").hidden = true;
+      state.milliseconds = performance.now() - start;
+      showAfter(); // also of answers that others did not follow
+    }
   }
-  if (state.running !== running || !state.answers.length) return;
-  state.milliseconds = performance.now() - start;
-  if (state.answers.length === texts.length) {
-    status(many ? say("doneMany", number(texts.length), language.duration(state.milliseconds)) : spoken(state.answers[0]), { seen: many });
+  if (state.running !== running) return;
+  if (many) {
+    status(say("doneMany", number(texts.length), language.duration(state.milliseconds)));
+    if (narrow.matches) $("many").scrollIntoView();
+  } else {
+    status(spoken(state.answers[0]), { seen: false });
+    await open(0);
   }
+}
+
+function showAfter() {
+  if (state.answers.length === 0) return;
   view.snippets(state.asked, state, !$("key-field").hidden);
   $("after").hidden = false;
-  if (!many) await open(0);
-  else if (narrow.matches) $("many").scrollIntoView();
 }
 
 const spoken = (answer) =>
@@ -145,7 +156,9 @@ async function choose(label) {
     state.explanation = { text, told, times };
     showExplanation();
   } catch (error) {
-    if (error.name !== "AbortError") failed(error);
+    if (error.name === "AbortError") return;
+    $("why").textContent = "";
+    failed(error);
   }
 }
 
