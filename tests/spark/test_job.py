@@ -256,6 +256,30 @@ def test_an_error_of_a_worker_is_said_in_its_own_words(go, tiny_a):
     assert "more pieces than are read at once" in caught.value.found
 
 
+def test_damage_inside_a_file_is_said_with_its_name_and_keeps_what_is_finished(go, source, tmp_path):
+    go()
+    path = source / "d.parquet"
+    pq.write_table(table(20, 60), path, compression="snappy")
+    content = bytearray(path.read_bytes())
+    end = pq.read_metadata(path).row_group(0).column(1).total_compressed_size
+    content[40 : 40 + end] = bytes(end)
+    path.write_bytes(content)
+    with pytest.raises(JobError, match=r"Spark failed on d\.parquet") as caught:
+        go()
+    assert "parquet" in caught.value.found.lower()
+    assert "\n" not in caught.value.found
+    assert "An error occurred" not in caught.value.found
+    assert ids(tmp_path / "uit") == list(range(60))
+
+
+def test_names_of_columns_may_hold_anything(go, source, tmp_path):
+    for path in source.rglob("*.parquet"):
+        path.unlink()
+    pq.write_table(pa.table({"a`b": [1], "c.d": [2], "text": ["Beurs sluit hoger"]}), source / "a.parquet")
+    go()
+    assert read(tmp_path / "uit").column_names[:3] == ["a`b", "c.d", "text"]
+
+
 def test_files_without_rows_stay_files_without_rows(go, source, tmp_path):
     for path in source.rglob("*.parquet"):
         path.unlink()

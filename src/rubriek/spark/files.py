@@ -57,15 +57,15 @@ def classify_file(
     JobError
         If Spark fails, in the words of the worker that did.
     """
-    from pyspark.errors import PySparkException
-
     name = work.file.name
     try:
         statistics = _written(session, work, classifier, settings, output.url_to_write(name))
     except ColumnError as error:
         message = f"{name}: {error.message}"
         raise ColumnError(message, expected=error.expected, found=error.found, hint=error.hint) from error
-    except PySparkException as error:
+    except Exception as error:
+        if not _is_of_spark(error):
+            raise
         raise JobError(
             f"Spark failed on {name}.",
             found=cause(str(error)),
@@ -80,6 +80,13 @@ def classify_file(
     }
     output.finish(name, record)
     return record
+
+
+def _is_of_spark(error: Exception) -> bool:
+    """Tell whether Spark failed; what it does not know it hands on as py4j gives it."""
+    from pyspark.errors import PySparkException
+
+    return isinstance(error, PySparkException) or type(error).__module__.startswith("py4j")
 
 
 def _written(
@@ -109,11 +116,11 @@ def _answered(
     frame: Any, text_columns: Sequence[str], prefix: str, classifier: Classifier, observation: Any
 ) -> Any:
     """Add the result columns, under the names that they have everywhere."""
-    name = counts.free_name(frame.columns)
-    answered = classify(frame, text_columns, model=classifier, output=name, observe=observation)
+    struct = counts.free_name(frame.columns)
+    answered = classify(frame, text_columns, model=classifier, output=struct, observe=observation)
     kept = [_column(name) for name in frame.columns]
-    answers = _column(name)
-    added = [answers.getField(result).alias(prefix + result) for result in result_names(classifier)]
+    answers = _column(struct)
+    added = [answers.getField(name).alias(prefix + name) for name in result_names(classifier)]
     return answered.select(*kept, *added)
 
 
@@ -126,13 +133,19 @@ def _column(name: str) -> Any:
 
 
 def cause(message: str) -> str:
-    r"""Find what went wrong in what Spark prints of it: the error of a worker, else the first line.
+    r"""Find what went wrong in what Spark prints of it: the error of a worker, else the innermost of the JVM.
 
     Examples
     --------
     >>> cause("Job aborted.\nTraceback:\n  rubriek.errors.TextTooLongError: 3 texts are too long.\n  at java")
     '3 texts are too long.'
+    >>> cause("An error occurred.\nCaused by: java.io.IOException: disk full\n  at java")
+    'java.io.IOException: disk full'
     """
-    found = re.search(r"rubriek\.errors\.\w+: (.+)", message)
-    lines = [line.strip() for line in message.splitlines() if line.strip()]
-    return found[1].strip() if found else (lines[0] if lines else "no message")
+    ours = re.findall(r"rubriek\.errors\.\w+: (.+)", message)
+    inner = re.findall(r"^Caused by: (.+)", message, re.M)
+    lines = [line.strip(": ") for line in message.splitlines() if line.strip()]
+    # py4j's own first line names an object of its own
+    outer = [line for line in lines if not line.startswith("An error occurred while calling")]
+    found: list[str] = ours[:1] or inner[-1:] or outer[:1] or ["no message"]
+    return found[0].strip()
