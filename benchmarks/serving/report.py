@@ -111,8 +111,8 @@ def _notes(run: Run) -> Iterator[str]:
     )
     yield (
         "* local: the classifier in a process of its own, all texts in one call, before and after the "
-        "stages. 30 % to 100 % are shares of the most that the stages before them reached; sustained is the "
-        "most of any open-loop stage."
+        "stages. 30 % to 100 % are shares of what rubriek did at saturation, and the others in their better "
+        "closed loop; sustained is the most of any open-loop stage."
     )
     yield "* lost: neither 200 nor 429: an error, a broken connection, or no answer within patience."
     yield "* An article costs some ten headlines. Where p99 is judged over both, it is that of articles."

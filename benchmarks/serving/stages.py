@@ -142,7 +142,7 @@ def all_stages(load: Load, *, overload: bool) -> Iterator[Stage]:
         # Only a service that refuses what is too much can be asked too much: the others answer it all, late.
         saturated = load.rate("saturation", most * SATURATING, load.plan.long_seconds, flood=True)
         yield saturated
-        most = max(most, saturated.throughput)
+        most = saturated.throughput or most
     for share in load.plan.shares:
         yield load.rate(f"{share:.0%}", most * share, load.plan.long_seconds if share == AT else None)
     if overload:
