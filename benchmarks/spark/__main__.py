@@ -75,6 +75,8 @@ def _lengths(forms: models.Forms, texts: Sequence[str]) -> list[int]:
 SLOW_SECONDS = 40.0
 """Beside peers, a contender whose pass takes longer does no further one; the run would take too long."""
 
+SCALE_PASSES = 2
+
 
 class Bench:
     """Starts contenders over a folder of rows and lets them do passes in turn."""
@@ -110,7 +112,7 @@ class Bench:
             if len(running) < len(SCALE):
                 return []
             seconds: dict[tuple[int, int, int], list[float]] = {}
-            for _ in range(self.run.passes):
+            for _ in range(min(self.run.passes, SCALE_PASSES)):
                 for cores, (worker, _) in enumerate(running, start=1):
                     for count, partitions in amounts.scale:
                         folder = rows.scale_folder(self.folder, count, partitions)

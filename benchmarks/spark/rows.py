@@ -32,7 +32,7 @@ class Amounts:
     articles: int = ARTICLES
     mixed_headlines: int = HEADLINES
     headlines: int = 50_000
-    scale: tuple[tuple[int, int], ...] = ((6_000, 8), (1_500, 8), (1_500, 64))
+    scale: tuple[tuple[int, int], ...] = ((5_000, 8), (1_000, 8), (1_000, 64))
 
 
 QUICK = Amounts(4, 28, 800, ((400, 8), (100, 8), (100, 64)))
