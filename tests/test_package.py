@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -37,3 +38,18 @@ def test_what_it_exports():
     assert set(rubriek.__all__) <= set(dir(rubriek))
     with pytest.raises(AttributeError, match="nothing"):
         rubriek.nothing  # noqa: B018
+
+
+def test_classifying_leaves_nothing_at_home_and_the_environment_as_it_was(tmp_path, tiny_a):
+    code = f"""
+import os
+before = dict(os.environ)
+import rubriek
+rubriek.load({str(tiny_a.folder)!r}).predict(['koning'])
+assert dict(os.environ) == before
+"""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("ORT_", "XDG_"))}
+    subprocess.run(
+        [sys.executable, "-c", code], env={**environment, "HOME": str(tmp_path)}, check=True, timeout=60
+    )
+    assert list(tmp_path.rglob("*")) == []

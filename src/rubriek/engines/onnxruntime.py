@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import onnxruntime as ort
 
 from rubriek.engines.cpu import int8_may_saturate
 from rubriek.engines.inputs import check_logits, feed
 from rubriek.errors import BundleError, EngineError
+from rubriek.onnx_runtime import ort
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -148,15 +148,15 @@ def try_out(written: Path, source: Path, tokenizer: ImportedTokenizer) -> int:
 
     What ONNX Runtime cannot load or run is found here, while nothing has been written yet.
     """
-    import onnxruntime
+    from rubriek.onnx_runtime import ort
 
-    options = onnxruntime.SessionOptions()
+    options = ort.SessionOptions()
     options.log_severity_level = 4
     short = [tokenizer.cls_id, tokenizer.sep_id]
     ids = np.array([[*short, tokenizer.pad_id], [*short, tokenizer.sep_id]])
     mask = np.array([[1, 1, 0], [1, 1, 1]])
     try:
-        session = onnxruntime.InferenceSession(str(written), options, providers=["CPUExecutionProvider"])
+        session = ort.InferenceSession(str(written), options, providers=["CPUExecutionProvider"])
         kinds = {node.name: np.int64 if "int64" in node.type else np.int32 for node in session.get_inputs()}
         given = {"input_ids": ids, "attention_mask": mask}
         (logits,) = session.run(None, {name: given[name].astype(kind) for name, kind in kinds.items()})

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from rubriek.engines import Precision
 from rubriek.errors import ModelError, UnsupportedModelError
 from rubriek.models.onnx_graph import IDS, LOGITS, MASK, TYPES, nodes, precision_of
+from rubriek.onnx_runtime import ort
 
 OPSET = 17
 """The lowest with LayerNormalization; ONNX Runtime 1.15, the oldest in question, knows 19."""
@@ -203,9 +203,9 @@ def _compare(file: Path, model: onnx.ModelProto) -> None:
 
 def _logits(graph: str | bytes, names: Sequence[str]) -> NDArray[np.float32]:
     """Run two rows, one of them padded; ids 0 to 7 are in every vocabulary."""
-    options = onnxruntime.SessionOptions()
+    options = ort.SessionOptions()
     options.log_severity_level = 4
-    session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     given: dict[str, Any] = {
         IDS: np.array([[2, 5, 4, 3, 0, 0], [2, 7, 6, 5, 4, 3]]),
         MASK: np.array([[1, 1, 1, 1, 0, 0], [1, 1, 1, 1, 1, 1]]),
