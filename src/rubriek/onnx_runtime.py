@@ -1,4 +1,4 @@
-"""ONNX Runtime with its telemetry off: left on, it writes an identity and a database into the user's cache."""
+"""ONNX Runtime with its telemetry off: left on, it puts an identity and a database in the user's cache."""
 
 from __future__ import annotations
 
