@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -74,20 +75,25 @@ def page(told: dict[str, Any]) -> str:
 
 def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
     rows = [
-        (f"{parameter['name']} ({parameter['in']})", escape(parameter["description"]))
+        (f"{parameter['name']} ({parameter['in']})", _prose(parameter["description"]))
         for parameter in operation.get("parameters", [])
     ]
     for kind, body in operation.get("requestBody", {}).get("content", {}).items():
         rows.append((f"body, {kind}", _shape(body["schema"])))
     for status, response in operation["responses"].items():
         shapes = ", ".join(_shape(body["schema"]) for body in response["content"].values())
-        rows.append((status, f"{escape(response['description'])} {shapes}"))
+        rows.append((status, f"{_prose(response['description'])} {shapes}"))
     cells = "".join(f'<tr><th scope="row">{escape(name)}</th><td>{value}</td></tr>' for name, value in rows)
     return (
         f'<section><h2><span class="method">{method}</span> <code>{escape(path)}</code></h2>'
-        f"<p>{escape(operation['summary'])}. {escape(operation.get('description', ''))}</p>"
+        f"<p>{_prose(operation['summary'])}. {_prose(operation.get('description', ''))}</p>"
         f"<details><summary>Parameters, body, answers</summary><table>{cells}</table></details></section>"
     )
+
+
+def _prose(text: str) -> str:
+    """Escape a description; what stands in backticks is code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 def _shape(schema: dict[str, Any]) -> str:
