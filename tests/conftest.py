@@ -104,8 +104,8 @@ def regression(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 def browser() -> Iterator[Browser]:
     """Chromium without a window, driven by Playwright; it finds no address but this machine's own.
 
-    It lasts a module, not the session: Playwright's synchronous interface leaves an event loop running in this
-    thread, and tests of other modules start loops of their own in it.
+    It lasts a module, not the session: Playwright's synchronous interface leaves an event loop running in
+    this thread, and tests of other modules start loops of their own in it.
     """
     from playwright.sync_api import sync_playwright
 
