@@ -12,12 +12,21 @@ from typing import Any
 
 import click
 
-_CORE = ("numpy", "onnxruntime", "tokenizers", "pyarrow", "narwhals", "click", "tqdm")
+_CORE = (
+    "numpy", "onnxruntime", "tokenizers", "pyarrow", "narwhals", "huggingface-hub", "httpx2", "fsspec", "click",
+    "tqdm",
+)  # fmt: skip
 _EXTRAS = {
     "models": ("onnx", "importing and quantizing models"),
     "openvino": ("openvino", "the engine openvino"),
     "pandas": ("pandas", "pandas frames"),
     "polars": ("polars", "Polars frames"),
+    "spark": ("pyspark", "Spark DataFrames; Java 17 or newer, too"),
+    "sparknlp": ("regex", "Spark NLP's tokenisation"),
+    "serve": ("starlette", "rubriek serve"),
+    "site": ("jinja2", "rubriek hub site"),
+    "s3": ("s3fs", "models in S3"),
+    "gs": ("gcsfs", "models in Google's storage"),
 }
 # What decides how fast matrix products are: AVX2 and AVX-512 for fp32, VNNI for int8, BF16 and AMX for both.
 _FEATURES = (
