@@ -13,8 +13,8 @@ from typing import Any
 import click
 
 _CORE = (
-    "numpy", "onnxruntime", "tokenizers", "pyarrow", "narwhals", "huggingface-hub", "httpx2", "fsspec", "click",
-    "tqdm",
+    "numpy", "onnxruntime", "tokenizers", "pyarrow", "narwhals", "huggingface-hub", "httpx2", "fsspec",
+    "click", "tqdm",
 )  # fmt: skip
 _EXTRAS = {
     "models": ("onnx", "importing and quantizing models"),
