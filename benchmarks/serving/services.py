@@ -29,12 +29,14 @@ from benchmarks.peers import (
     tei_environment,
 )
 from benchmarks.texts import MAX_LENGTH
+from rubriek.settings import usable_cores
 
 PATH = "/predict"
 START_SECONDS = 90
 STOP_SECONDS = 20
-RUBRIEK, TEI, FASTAPI, LITSERVE = (
+RUBRIEK, RUBRIEK_WORKERS, TEI, FASTAPI, LITSERVE = (
     "rubriek",
+    "rubriek, a worker a core",
     "text-embeddings-inference",
     "FastAPI, a call a request",
     "LitServe",
@@ -44,6 +46,10 @@ RUBRIEK, TEI, FASTAPI, LITSERVE = (
 def _rubriek(model: Path, port: int) -> list[str]:
     program = str(Path(sys.executable).with_name("rubriek"))
     return [program, "serve", "--model", str(model), "--host", "127.0.0.1", "--port", str(port)]
+
+
+def _rubriek_workers(model: Path, port: int) -> list[str]:
+    return [*_rubriek(model, port), "--workers", str(usable_cores())]
 
 
 def _peer(module: str) -> Callable[[Path, int], list[str]]:
@@ -89,7 +95,7 @@ class Service:
 
     @property
     def is_rubriek(self) -> bool:
-        return self.kind == RUBRIEK
+        return self.kind in (RUBRIEK, RUBRIEK_WORKERS)
 
     def missing(self) -> str | None:
         """The line that installs what it lacks; None when it can run."""
@@ -98,6 +104,7 @@ class Service:
 
 SERVICES = (
     Service(RUBRIEK, "base", "fp32", _rubriek),
+    Service(RUBRIEK_WORKERS, "base", "fp32", _rubriek_workers),
     Service(TEI, "base", "onnx", tei_command, tei_environment, ("tei", "transformers")),
     Service(FASTAPI, "base", "onnx", _peer("fastapi_peer"), needs=("serving", "transformers")),
     Service(LITSERVE, "base", "onnx", _peer("litserve_peer"), needs=("serving", "transformers")),

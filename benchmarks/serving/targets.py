@@ -21,8 +21,8 @@ def targets(run: Run) -> list[Target]:
     """All targets, for each model that rubriek served."""
     found = list(_against_peer(run))
     for service in SERVICES:
-        if service.is_rubriek and (one := run.find(RUBRIEK, service.model, service.precision)):
-            found += _of(one, f"{service.model} {service.precision}")
+        if service.is_rubriek and (one := run.find(service.kind, service.model, service.precision)):
+            found += _of(one, service.name.removeprefix(f"{RUBRIEK}: ").removeprefix(f"{RUBRIEK}, "))
     return found
 
 
