@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from catalogue_row import FILE, SEED, row
 from rubriek.errors import CatalogueError, RubriekWarning
 from rubriek.hub.catalogue import (
     Resource,
@@ -18,27 +19,10 @@ from rubriek.hub.catalogue import (
     write_row,
 )
 
-SEED = "bert_classifier_dutch_news_clf_finetuned"
-
-
-def line(**changes) -> str:
-    row = {
-        "name": SEED,
-        "language": "nl",
-        "libVersion": {"parts": [5, 1, 4]},
-        "sparkVersion": {"parts": [3, 4]},
-        "readyToUse": True,
-        "time": "2023-10-31T21:59:00.127Z",
-        "isZipped": True,
-        "category": "ml",
-        "checksum": "",
-    }
-    return json.dumps({**row, **changes})
-
 
 def versioned(library: str, spark: str, time: str = "2024-05-01T12:00:00.000Z", **more) -> str:
     parts = [{"parts": [int(part) for part in text.split(".")]} for text in (library, spark)]
-    return line(libVersion=parts[0], sparkVersion=parts[1], time=time, **more)
+    return row(libVersion=parts[0], sparkVersion=parts[1], time=time, **more)
 
 
 def chosen(rows, library: str, spark: str, name: str = SEED, language: str | None = "nl"):
@@ -92,7 +76,7 @@ def test_rubriek_reads_the_files_of_all_versions():
 
 
 def test_a_row_without_language_answers_to_any():
-    assert choose(read_catalogue([line(language=None)]), SEED, "de").language == ""
+    assert choose(read_catalogue([row(language=None)]), SEED, "de").language == ""
 
 
 def test_the_rules_of_upstreams_tests(shared):
@@ -102,7 +86,7 @@ def test_the_rules_of_upstreams_tests(shared):
     assert len(content["resolve"]) >= 10
     for case in content["resolve"]:
         rows = [
-            line(
+            row(
                 name=name,
                 language=language,
                 libVersion={"parts": library},
@@ -129,7 +113,7 @@ def test_the_rules_of_upstreams_tests(shared):
         found = None if case["found"] is None else tuple(case["found"])
         assert compatible(tuple(case["current"]), found) is case["expect"], case
     for case in content["seed_model_4_1_0_and_5_1_4"]["cases"]:
-        rows = [line(), line(libVersion={"parts": [4, 1, 0]}, sparkVersion={"parts": [3, 0]})]
+        rows = [row(), row(libVersion={"parts": [4, 1, 0]}, sparkVersion={"parts": [3, 0]})]
         found = choose(
             read_catalogue(rows), SEED, "nl", library=tuple(case["lib"]), spark=tuple(case["spark"])
         )
@@ -145,21 +129,21 @@ def test_versions_are_read_up_to_what_is_no_number(text, parts):
 
 
 def test_the_seed_models_file_name():
-    assert read_catalogue([line()])[0].file == f"{SEED}_nl_5.1.4_3.4_1698789540127.zip"
+    assert read_catalogue([row()])[0].file == FILE
 
 
 def test_rows_that_are_not_ready_are_left_out():
-    assert read_catalogue([line(readyToUse=False), line(libVersion=None), "", "\n"]) == []
+    assert read_catalogue([row(readyToUse=False), row(libVersion=None), "", "\n"]) == []
 
 
 def test_a_row_that_stands_there_twice_counts_once():
-    assert len(read_catalogue([line(), line(), line(name="other")])) == 2
+    assert len(read_catalogue([row(), row(), row(name="other")])) == 2
 
 
 @pytest.mark.parametrize("broken", ["{", "[]", "7", "<!DOCTYPE html>", '{"name": "a"', "[" * 100_000])
 def test_a_line_that_is_no_object_is_named(broken):
     with pytest.raises(CatalogueError, match="Line 2"):
-        read_catalogue([line(), broken])
+        read_catalogue([row(), broken])
 
 
 @pytest.mark.parametrize(
@@ -176,15 +160,15 @@ def test_a_line_that_is_no_object_is_named(broken):
 )
 def test_rows_that_lack_something_are_left_out_and_counted(changes, reason):
     with pytest.warns(RubriekWarning, match=f"1 of the rows .* left out.*{reason}"):
-        assert len(read_catalogue([line(), line(**changes)])) == 1
-    row = json.loads(line())
-    del row["time"]
+        assert len(read_catalogue([row(), row(**changes)])) == 1
+    content = json.loads(row())
+    del content["time"]
     with pytest.warns(RubriekWarning, match="line 1: 'time' is missing"):
-        assert read_catalogue([json.dumps(row)]) == []
+        assert read_catalogue([json.dumps(content)]) == []
 
 
 def test_times_with_and_without_a_zone_can_be_compared():
-    rows = [line(time="2024-01-01T00:00:00"), line(), line(time="2024-01-01T00:30:00+01:00")]
+    rows = [row(time="2024-01-01T00:00:00"), row(), row(time="2024-01-01T00:30:00+01:00")]
     assert choose(read_catalogue(rows), SEED).time == datetime(2024, 1, 1, tzinfo=UTC)
 
 

@@ -15,6 +15,7 @@ import pytest
 from hub_server import page, stalled, status
 
 import rubriek
+from catalogue_row import FILE, SEED, row
 from rubriek import hub, nlu
 from rubriek.errors import (
     BundleError,
@@ -33,24 +34,7 @@ from rubriek.sparknlp.annotator import BertForSequenceClassification, Tokenizer
 from rubriek.sparknlp.base import DocumentAssembler, PipelineModel
 from rubriek.sparknlp.pretrained import PretrainedPipeline
 
-SEED = "bert_classifier_dutch_news_clf_finetuned"
-FILE = f"{SEED}_nl_5.1.4_3.4_1698789540127.zip"
 CATALOGUE = "/public/models/metadata.json"
-
-
-def row(**changes) -> str:
-    content = {
-        "name": SEED,
-        "language": "nl",
-        "libVersion": {"parts": [5, 1, 4]},
-        "sparkVersion": {"parts": [3, 4]},
-        "readyToUse": True,
-        "time": "2023-10-31T21:59:00.127Z",
-        "isZipped": True,
-        "category": "ml",
-        "checksum": "",
-    }
-    return json.dumps({**content, **changes}) + "\n"
 
 
 @pytest.fixture

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import shutil
 
 import pyarrow as pa
 import pytest
 
+from catalogue_row import FILE, row
+from catalogue_row import SEED as NAME
 from rubriek import nlu
 from rubriek.errors import ModelError, ModelNotFoundError, OfflineError, RubriekWarning
 from rubriek.models.sparknlp_export import export_sparknlp
@@ -17,8 +18,6 @@ from rubriek.sparknlp.annotator import BertForSequenceClassification, Tokenizer,
 from rubriek.sparknlp.base import DocumentAssembler, Pipeline
 from rubriek.sparknlp.pretrained import PretrainedPipeline
 
-NAME = "bert_classifier_dutch_news_clf_finetuned"
-FILE = f"{NAME}_nl_5.1.4_3.4_1698789540127.zip"
 TEXT = "De koning opent het museum in Utrecht."
 
 
@@ -27,21 +26,6 @@ def served(hub, tiny_a):
     """A hub that has tiny-a under the file name of the model card, and no catalogue."""
     export_sparknlp(tiny_a, hub / FILE)
     return hub
-
-
-def row(**changes) -> str:
-    content = {
-        "name": NAME,
-        "language": "nl",
-        "libVersion": {"parts": [5, 1, 4]},
-        "sparkVersion": {"parts": [3, 4]},
-        "readyToUse": True,
-        "time": "2023-10-31T21:59:00.127Z",
-        "isZipped": True,
-        "category": "ml",
-        "checksum": "",
-    }
-    return json.dumps({**content, **changes}) + "\n"
 
 
 def label(classifier) -> str:
