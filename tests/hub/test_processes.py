@@ -120,16 +120,16 @@ def test_one_that_is_killed_while_it_fetches_is_followed_by_one_that_waited(serv
 def test_killed_at_any_moment_the_cache_heals(served, own_cache, tiny_a, tmp_path):
     """Kill the process after ever longer times, whatever it is at, until one gets through."""
     address = f"{served.address}/news.zip"
-    moments, delay = random.Random(11), 0.2
+    moments, delay = random.Random(11), 0.0  # the first is killed before it has begun
     for number in range(100):
         one = Started(address, tmp_path / f"{number}.log")
         with contextlib.suppress(subprocess.TimeoutExpired):
-            one.process.wait(timeout=delay + moments.random() * 0.5)
+            one.process.wait(timeout=delay * moments.uniform(0.5, 1))
         done = one.process.poll() == 0
         one.kill()
         if done:
             break
-        delay += 0.25
+        delay += 0.15
     assert number > 0, "none was killed"
     assert done
     bundle = hub.resolve(address)
