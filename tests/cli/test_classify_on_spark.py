@@ -52,7 +52,7 @@ def test_a_folder_becomes_a_folder_and_the_summary_says_so(classify, source, tmp
     assert sorted((row["title"], row["label"]) for row in found) == [
         (f"{name} {i}", expected[i]) for name in ("a", "b") for i in range(4)
     ]
-    for part in ("a 0", expected[0], "8 (", "real tokens", "files", "\nspark", "2 null", str(output)):
+    for part in ("a 0", expected[0], "8 (", "real tokens", "files", "local[2]", "2 null", str(output)):
         assert part in text
     assert max(len(line) for line in text.splitlines() if not line.startswith("output")) <= 60
     assert "2 finished by an earlier run" in " ".join(classify(source, "-o", output).stdout.split())

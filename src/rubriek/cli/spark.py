@@ -133,8 +133,17 @@ def classify_on_spark(
             click.echo("Files that are finished are kept; the same command goes on after them.", err=True)
             raise
         seconds = time.perf_counter() - start
-        where = session.conf.get("spark.master", master or "Spark Connect")
+        where = _master(session, master)
     return SparkSummary(report, classifier, " ".join(inputs), columns, prefix, output, seconds, where)
+
+
+def _master(session: Any, asked: str | None) -> str:
+    """Say where Spark runs. A session that is joined may hold a setting that came too late to have effect."""
+    from rubriek.spark.distribution import is_connect
+
+    if is_connect(session):
+        return str(session.conf.get("spark.master", asked or "Spark Connect"))
+    return str(session.sparkContext.master)
 
 
 @contextmanager
