@@ -2,6 +2,8 @@
 
     python training/train.py --encoder DIR --out DIR [--validation DIR]
 
+Stopped and started again with the same arguments it goes on after the last seed that was finished.
+
 Probe on mean-pooled features, fine-tuning of the whole network from there with several seeds, the
 average of their weights; every stage is measured when --validation names the folder with
 nu-articles.jsonl and nu-headlines.jsonl (used for measuring only).
@@ -10,6 +12,7 @@ nu-articles.jsonl and nu-headlines.jsonl (used for measuring only).
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import shutil
@@ -111,6 +114,32 @@ def average(states: list[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
     }
 
 
+class Checkpoint:
+    """One finished seed in the work folder, used again only for the same recipe, items and encoder."""
+
+    def __init__(self, work: Path, seed: int, sources: list[Path]) -> None:
+        self.folder = work / f"seed-{seed}"
+        self.record = self.folder / "measured.json"
+        digest = hashlib.sha256(repr((seed, RUNS[seed])).encode())
+        for source in sources:
+            digest.update(source.read_bytes())
+        self.key = digest.hexdigest()
+
+    def measured(self) -> dict[str, Any] | None:
+        """What was measured of it, or None if it is still to be made."""
+        if not self.record.is_file():
+            return None
+        found = json.loads(self.record.read_text(encoding="utf-8"))
+        return found["measured"] if found["key"] == self.key else None
+
+    def write(self, model: BertForSequenceClassification, encoder: Path, measured: dict[str, Any]) -> None:
+        save(model, encoder, self.folder)
+        text = json.dumps({"key": self.key, "measured": measured}, ensure_ascii=False, indent=1)
+        unfinished = self.record.with_suffix(".unfinished")
+        unfinished.write_text(text, encoding="utf-8")
+        unfinished.rename(self.record)
+
+
 def probe(encoder: Path, items: list[Item], tokenizer: Tokenizer, log: Log) -> BertForSequenceClassification:
     model = start_model(encoder)
     rows = encode(tokenizer, [join(i.title, i.text) for i in items] + [i.title for i in items])
@@ -174,12 +203,19 @@ def main() -> None:
     )
     specials = (tokenizer.token_to_id("[CLS]"), tokenizer.token_to_id("[SEP]"))
     states = []
+    sources = [*arguments.data, arguments.encoder / "model.safetensors"]
     for seed in arguments.seeds:
-        run = BertForSequenceClassification.from_pretrained(work / "probe", local_files_only=True)
-        log(f"seed {seed}: {RUNS[seed]}")
-        finetune(run, encoded, RUNS[seed], seed, specials, log)
-        measured["seeds"][seed] = validation.measure(run)
-        log(f"seed {seed}: {short(measured['seeds'][seed])}")
+        checkpoint = Checkpoint(work, seed, sources)
+        found = checkpoint.measured()
+        start = work / "probe" if found is None else checkpoint.folder
+        run = BertForSequenceClassification.from_pretrained(start, local_files_only=True)
+        if found is None:
+            log(f"seed {seed}: {RUNS[seed]}")
+            finetune(run, encoded, RUNS[seed], seed, specials, log)
+            found = validation.measure(run)
+            checkpoint.write(run, arguments.encoder, found)
+        log(f"seed {seed}: {short(found)}")
+        measured["seeds"][seed] = found
         states.append(run.state_dict())
 
     model.load_state_dict(average(states))
