@@ -75,7 +75,10 @@ def measure(name: str, *, quick: bool, passes: int, only: str) -> Run:
 def _measure_all(
     run: Run, contenders: Sequence[Contender], forms: models.Forms, texts: Path, log: TextIO
 ) -> None:
-    """Start all, then let each do one pass in turn, so that a slow minute of the machine hits all alike."""
+    """Start all, then let each do one pass in turn, so that a slow minute of the machine hits all alike.
+
+    Latency is measured afterwards, in a process of its own for each, that has answered single texts only.
+    """
     running: list[tuple[Worker, Measured]] = []
     for contender in contenders:
         tell(f"{run.model}: starting {contender.name}")
@@ -93,7 +96,6 @@ def _measure_all(
         for worker, measured in list(running):
             try:
                 measured.add_pass(worker.ask("pass"))
-                measured.latencies += worker.ask("latency")["seconds"]
             except WorkerEnded as error:
                 run.failed[measured.name] = f"{error} in pass {number}; {last_words(log)}"
                 running.remove((worker, measured))
@@ -103,7 +105,24 @@ def _measure_all(
             tell(f"{run.model}: pass {number} of {run.passes}, {measured.name}: {rate:.1f} documents/s")
     for worker, _ in running:
         worker.close()
-    run.measured = [measured for _, measured in running]
+    for worker, measured in running:
+        _measure_latency(run, worker.contender, measured, forms, texts, log)
+    run.measured = [measured for _, measured in running if measured.latencies]
+
+
+def _measure_latency(
+    run: Run, contender: Contender, measured: Measured, forms: models.Forms, texts: Path, log: TextIO
+) -> None:
+    try:
+        worker = Worker(contender, getattr(forms, contender.model), texts, MAX_LENGTH, log, alone=True)
+        for _ in range(run.passes):
+            measured.latencies += worker.ask("latency")["seconds"]
+    except WorkerEnded as error:
+        run.failed[contender.name] = f"{error} when asked for single texts; {last_words(log)}"
+        return
+    measured.peak_memory = max(measured.peak_memory, worker.peak_memory())
+    worker.close()
+    tell(f"{run.model}: {contender.name}: {measured.latency(0.5) * 1e3:.1f} ms for one headline")
 
 
 def tell(line: str) -> None:

@@ -23,11 +23,19 @@ class Worker:
     """A contender, loaded and warm. Idle workers wait on a pipe and use no CPU."""
 
     def __init__(
-        self, contender: Contender, model: Path | str, texts: Path, max_length: int, log: TextIO
+        self,
+        contender: Contender,
+        model: Path | str,
+        texts: Path,
+        max_length: int,
+        log: TextIO,
+        *,
+        alone: bool = False,
     ) -> None:
         command = [str(python_of(contender.environment)), "-m", f"benchmarks.contenders.{contender.module}"]
         command += ["--model", str(model), "--texts", str(texts), "--max-length", str(max_length)]
         command += [f"--option={name}={value}" for name, value in contender.options.items()]
+        command += ["--alone"] * alone
         self.contender = contender
         self.process = subprocess.Popen(
             command,

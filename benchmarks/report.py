@@ -100,7 +100,11 @@ def _notes(run: Run) -> Iterator[str]:
             "its own way, so its labels differ for reasons other than precision."
         )
     yield from (f"* {note}" for note in run.notes)
-    yield "* peak RSS is that of the process and its children (Spark's JVM, the TEI server)."
+    yield "* One headline is measured in a process of its own, which has answered single texts only."
+    yield (
+        "* peak RSS is that of the process and its children (Spark's JVM, the TEI server), and of the "
+        "two processes the larger."
+    )
     yield "* Start and warm-up are not in any figure."
 
 

@@ -49,10 +49,12 @@ class SumEngine:
     def __init__(self, labels: int) -> None:
         self.labels = labels
         self.rows: list[list[int]] = []
+        self.alone: list[bool] = []
         self._lock = threading.Lock()
 
-    def run(self, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    def run(self, ids: np.ndarray, mask: np.ndarray, *, alone: bool = False) -> np.ndarray:
         with self._lock:
+            self.alone.append(alone)
             self.rows += [row[real == 1].tolist() for row, real in zip(ids, mask, strict=True)]
         total = (ids * mask).sum(axis=1, keepdims=True)
         return np.sin(total + np.arange(self.labels)).astype(np.float32)
@@ -279,7 +281,7 @@ def test_a_precision_the_bundle_does_not_hold_is_refused(tiny_a):
 
 def test_an_engine_that_fails_fails_the_call_and_not_the_classifier(tiny_a):
     class Failing(SumEngine):
-        def run(self, ids, mask):
+        def run(self, ids, mask, *, alone=False):
             if ids.shape[1] > 10:
                 raise EngineError("out of order")
             return super().run(ids, mask)
@@ -288,6 +290,23 @@ def test_an_engine_that_fails_fails_the_call_and_not_the_classifier(tiny_a):
     with pytest.raises(EngineError, match="out of order"):
         classifier.predict(["koning " * 20] + [f"beurs {number}" for number in range(50)])
     assert classifier.predict("beurs").label
+
+
+@pytest.mark.parametrize(
+    ("parallel", "texts", "calls"),
+    [
+        (1, 1, [False]),
+        (2, 1, [True]),
+        (2, 2, [False, False]),
+        (8, 4, [True]),
+        (8, 5, [False] * 5),
+    ],
+)
+def test_texts_too_few_for_all_cores_are_one_batch_that_they_share(by_hand, parallel, texts, calls):
+    by_hand.engine.parallel = parallel
+    by_hand.engine.token_budget = 1024
+    by_hand.predict([f"koning {number}" for number in range(texts)], max_length=8)
+    assert by_hand.engine.alone == calls
 
 
 def test_data_without_texts(classifier):

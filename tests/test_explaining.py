@@ -29,7 +29,7 @@ class WordEngine:
         self.rows: list[list[int]] = []
         self._lock = threading.Lock()
 
-    def run(self, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    def run(self, ids: np.ndarray, mask: np.ndarray, *, alone: bool = False) -> np.ndarray:
         rows = [row[real == 1].tolist() for row, real in zip(ids, mask, strict=True)]
         with self._lock:
             self.rows += rows

@@ -40,6 +40,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--texts", type=Path, required=True, help="JSON: {texts: [...], headlines: [...]}")
     parser.add_argument("--max-length", type=int, required=True)
+    parser.add_argument("--alone", action="store_true", help="warm up with single texts: no others will come")
     parser.add_argument("--option", action="append", default=[], metavar="NAME=VALUE")
     given = parser.parse_args()
     given.options = dict(option.split("=", 1) for option in given.option)
@@ -59,7 +60,11 @@ def serve(kind: type[Any], *, warm_up: int = WARM_UP) -> None:
     data = json.loads(given.texts.read_text(encoding="utf-8"))
     started = time.perf_counter()
     contender: Contender = kind(given)
-    contender.classify(data["texts"][:warm_up])
+    if given.alone:
+        for text in data["headlines"] * 3:  # the JVM compiles what was called often
+            contender.classify_one(text)
+    else:
+        contender.classify(data["texts"][:warm_up])
     say(answers, about=contender.about, start_seconds=time.perf_counter() - started)
     for line in sys.stdin:
         if json.loads(line)["do"] == "pass":

@@ -507,7 +507,12 @@ class Classifier:
         logits = np.zeros((len(prepared), len(self.labels)), dtype=np.float32)
         budget = prepared.options.token_budget or self.engine.token_budget
         lengths = prepared.sequences.lengths
-        plan = batching.plan(lengths, token_budget=budget, parallel=self.engine.parallel)
+        parallel = self.engine.parallel
+        plan = list(batching.plan(lengths, token_budget=budget, parallel=parallel))
+        # Too few to give every core a batch of its own: then all of them work on one.
+        alone = 2 * len(plan) <= parallel
+        if alone and len(plan) > 1:
+            plan = list(batching.plan(lengths, token_budget=budget))
         running: deque[tuple[NDArray[np.intp], Future[NDArray[np.float32]]]] = deque()
 
         def collect() -> None:
@@ -521,13 +526,13 @@ class Classifier:
             statistics.padding += len(batch) * int(lengths[batch].max()) - real
             statistics.progressed()
 
-        with ThreadPoolExecutor(self.engine.parallel, "rubriek") as pool:
+        with ThreadPoolExecutor(parallel, "rubriek") as pool:
             try:
                 for batch in plan:
                     with statistics.timed("pack"):
                         ids, mask = prepared.assemble(batch)
-                        running.append((batch, pool.submit(self.engine.run, ids, mask)))
-                    if len(running) > self.engine.parallel:
+                        running.append((batch, pool.submit(self.engine.run, ids, mask, alone=alone)))
+                    if len(running) > parallel:
                         collect()
                 while running:
                     collect()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import multiprocessing
 import pickle
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -12,7 +14,7 @@ import onnx
 import pytest
 
 import tiny
-from rubriek.engines import cpu, inputs
+from rubriek.engines import cpu, inputs, onnxruntime
 from rubriek.engines.onnxruntime import OnnxRuntimeEngine
 from rubriek.engines.openvino import OpenVinoEngine
 from rubriek.errors import BundleError, EngineError
@@ -58,6 +60,58 @@ def test_calls_at_the_same_time_do_not_mix(open_engine, tiny_a, expected):
     with ThreadPoolExecutor(4) as pool:
         found = np.concatenate(list(pool.map(lambda row: logits(engine, [row]), rows)))
     np.testing.assert_allclose(found, [row["logits"] for row in rows], atol=1e-4)
+
+
+def test_a_lone_batch_gets_the_logits_that_it_gets_among_others(open_engine, tiny_a, expected):
+    engine = open_engine(tiny_a.model_file)
+    ids = np.array([(row["input_ids"] * 8)[:64] for row in expected[:4]], np.int32)
+    among, alone = (engine.run(ids, np.ones_like(ids), alone=value) for value in (False, True))
+    np.testing.assert_allclose(alone, among, atol=1e-6)
+
+
+@pytest.fixture
+def sessions(monkeypatch):
+    """How many threads each session has that is opened meanwhile."""
+    opened = []
+    make = onnxruntime.ort.InferenceSession
+
+    def counting(file, options, **settings):
+        opened.append(options.intra_op_num_threads)
+        return make(file, options, **settings)
+
+    monkeypatch.setattr(onnxruntime.ort, "InferenceSession", counting)
+    return opened
+
+
+def test_sessions_are_opened_when_a_call_wants_them(tiny_a, sessions):
+    engine = OnnxRuntimeEngine(tiny_a.model_file, precision="fp32", threads=3)
+    ids = np.array([[2, 700, 3]], np.int32)
+    for alone in (False, False, True, True, False):
+        engine.run(ids, np.ones_like(ids), alone=alone)
+    assert sessions == [1, 3]
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_a_large_model_is_held_once(tiny_a, sessions, monkeypatch, first):
+    monkeypatch.setattr(onnxruntime, "TWO_SESSIONS", tiny_a.model_file.stat().st_size - 1)
+    engine = OnnxRuntimeEngine(tiny_a.model_file, precision="fp32", threads=3)
+    ids = np.array([[2, 700, 3]], np.int32)
+    with ThreadPoolExecutor(4) as pool:
+        calls = [
+            pool.submit(engine.run, ids, np.ones_like(ids), alone=alone) for alone in (first, not first) * 4
+        ]
+        found = [call.result() for call in calls]
+    assert len(sessions) == 1
+    np.testing.assert_allclose(found, [found[0]] * 8, atol=1e-6)
+
+
+def test_no_thread_waits_actively_between_calls(tiny_a):
+    engine = OnnxRuntimeEngine(tiny_a.model_file, precision="fp32", threads=2)
+    ids = np.full((8, 64), 700, np.int32)
+    engine.run(ids, np.ones_like(ids), alone=True)
+    started = time.process_time()
+    threading.Event().wait(0.3)
+    assert time.process_time() - started < 0.15
 
 
 def in_child(engine, rows, send):

@@ -172,7 +172,7 @@ class Engine:
         self.open.set()
         self.entered = threading.Event()
 
-    def run(self, ids, mask):
+    def run(self, ids, mask, *, alone=False):
         self.entered.set()
         assert self.open.wait(60)
         if self.error is not None:

@@ -21,14 +21,16 @@ class Gate:
     def __init__(self, labels: int, parallel: int = 1, *, closed: bool = True) -> None:
         self.labels, self.parallel = labels, parallel
         self.batches: list[list[list[int]]] = []
+        self.alone: list[bool] = []
         self.fails_on: int | None = None
         self._let = threading.Semaphore(0 if closed else 10**6)
         self._entered = threading.Condition()
 
-    def run(self, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    def run(self, ids: np.ndarray, mask: np.ndarray, *, alone: bool = False) -> np.ndarray:
         rows = [row[real == 1].tolist() for row, real in zip(ids, mask, strict=True)]
         with self._entered:
             self.batches.append(rows)
+            self.alone.append(alone)
             self._entered.notify_all()
         assert self._let.acquire(timeout=PATIENCE)
         if any(self.fails_on in row for row in rows):
@@ -98,6 +100,21 @@ def test_what_comes_while_the_engine_is_busy_is_run_together(gated):
     for one in [first, *others]:
         one.answers()
     assert [len(batch) for batch in gate.batches] == [1, 5]
+
+
+def test_only_a_batch_beside_which_nothing_runs_or_waits_is_alone(gated):
+    gate, classifier, scheduler = gated(parallel=2)
+    first = Asked(classifier, scheduler, "Beurs")
+    gate.entered(1)
+    second = Asked(classifier, scheduler, "Beurs sluit hoger")
+    gate.entered(2)
+    gate.let(2)
+    for one in (first, second):
+        one.answers()
+    several = Asked(classifier, scheduler, *TEXTS)
+    gate.let(1000)
+    several.answers()
+    assert gate.alone[:3] == [True, False, False]
 
 
 def test_a_small_request_does_not_wait_for_a_big_one_before_it(gated):

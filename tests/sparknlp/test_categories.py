@@ -37,7 +37,7 @@ class LookupEngine:
     def __init__(self, logits: dict[str, list[float]]) -> None:
         self.logits = logits
 
-    def run(self, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    def run(self, ids: np.ndarray, mask: np.ndarray, *, alone: bool = False) -> np.ndarray:
         chosen = [self.logits.get(str(row[1]), self.logits["default"]) for row in ids]
         return np.array(chosen, dtype=np.float32)
 

@@ -29,8 +29,6 @@ class Engine(Protocol):
         What it really computes in.
     threads : int
         How many cores it uses when ``parallel`` calls run at once.
-    parallel : int
-        How many calls of `run` may go on at the same time, each from a thread of its own; more gain nothing.
     token_budget : int
         The batch size it is quickest with: rows x pieces, padding included.
     """
@@ -38,16 +36,27 @@ class Engine(Protocol):
     name: str
     precision: Precision
     threads: int
-    parallel: int
     token_budget: int
 
-    def run(self, ids: NDArray[np.int32], mask: NDArray[np.int32]) -> NDArray[np.float32]:
+    @property
+    def parallel(self) -> int:
+        """How many calls of `run` may go on at the same time, each from a thread of its own.
+
+        More gain nothing. It may become less when the first call is made.
+        """
+        ...
+
+    def run(
+        self, ids: NDArray[np.int32], mask: NDArray[np.int32], *, alone: bool = False
+    ) -> NDArray[np.float32]:
         """Compute logits.
 
         Parameters
         ----------
         ids, mask : ndarray of int32, shape (rows, pieces)
             Token ids, and 1 where a piece is real, 0 where it is padding.
+        alone : bool, default False
+            Whether the caller has nothing else to run meanwhile, so that all cores may work on this batch.
 
         Returns
         -------

@@ -69,7 +69,9 @@ class OpenVinoEngine:
         self._model_file = Path(model_file)
         self._forget()
 
-    def run(self, ids: NDArray[np.int32], mask: NDArray[np.int32]) -> NDArray[np.float32]:
+    def run(
+        self, ids: NDArray[np.int32], mask: NDArray[np.int32], *, alone: bool = False
+    ) -> NDArray[np.float32]:
         """Compute logits; see `Engine.run`.
 
         Raises

@@ -227,10 +227,11 @@ class Scheduler:
 
     def _work(self) -> None:
         while batch := self._next():
+            alone = self._idle == len(self._threads) - 1 and not self._queue
             started = self._clock()
             try:
                 ids, mask = self._assemble(batch)
-                logits = self.engine.run(ids, mask)
+                logits = self.engine.run(ids, mask, alone=alone)
                 if logits.shape != (len(batch), self._labels):
                     raise EngineError("The engine gave logits of another shape.", found=str(logits.shape))
             except Exception as error:  # whatever it is, only the requests in this batch fail

@@ -47,6 +47,7 @@ class Served:
         self.loaded = datetime.now(UTC)
         self._users = 0
         self._free = threading.Condition()
+        self._warm_up()
         self.scheduler = Scheduler(
             classifier.engine,
             len(classifier.labels),
@@ -73,9 +74,10 @@ class Served:
             self._free.wait_for(lambda: self._users == 0)
         self.scheduler.close()
 
-    def warm_up(self) -> None:
-        """Answer one text, so that the first client does not wait for the session to be made."""
+    def _warm_up(self) -> None:
+        """Answer one text, then many, so that no client waits for a session to be made."""
         self.classifier.predict(WARM_UP)
+        self.classifier.predict([f"{WARM_UP} {number}" for number in range(self.classifier.engine.parallel)])
 
     def about(self) -> dict[str, Any]:
         """Say what clients may want to know."""
@@ -150,10 +152,10 @@ class Models:
         The new ones are warm before the first request meets them. If one fails, nothing changes.
         """
         with self._replacing:
-            new = {name: self._serve(name, classifier) for name, classifier in classifiers.items()}
+            new: dict[str, Served] = {}
             try:
-                for served in new.values():
-                    served.warm_up()
+                for name, classifier in classifiers.items():
+                    new[name] = self._serve(name, classifier)
             except Exception:
                 for served in new.values():
                     served.scheduler.close()
