@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rubriek.engines.cpu import int8_may_saturate
 from rubriek.engines.inputs import check_logits, feed
+from rubriek.engines.mapped import release_pages
 from rubriek.errors import BundleError, EngineError, need
 
 if TYPE_CHECKING:
@@ -136,11 +137,15 @@ class OpenVinoEngine:
             "CPU_RUNTIME_CACHE_CAPACITY": KEPT_SHAPES,
         }
         try:
-            return core.compile_model(core.read_model(self._model_file), "CPU", properties)
+            compiled = core.compile_model(core.read_model(self._model_file), "CPU", properties)
         except RuntimeError as error:
             raise BundleError(
                 f"OpenVINO cannot load {self._model_file}.", found=str(error), hint="import the model again"
             ) from error
+        # It has arranged the weights for its kernels by now, and hardly reads those in the file again.
+        for file in self._model_file.parent.glob(f"{self._model_file.name}*"):
+            release_pages(file)
+        return compiled
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()

@@ -1,0 +1,34 @@
+"""Memory of files that are mapped, and that nobody needs for now."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from pathlib import Path
+
+MAPPINGS = Path("/proc/self/maps")
+DONT_NEED = 4
+"""MADV_DONTNEED, see madvise(2)."""
+
+
+def release_pages(file: Path) -> None:
+    """Take the pages of a file that this process maps for reading out of its memory.
+
+    They are still in the page cache, and come back when they are read again. Mappings that can be written to,
+    or that this process has for itself alone, are left as they are. Does nothing where there is no Linux.
+
+    Parameters
+    ----------
+    file : Path
+        The file; it need not be mapped at all.
+    """
+    if sys.platform != "linux":
+        return
+    advise = ctypes.CDLL(None).madvise
+    advise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+    name = str(file.resolve())
+    for line in MAPPINGS.read_text(encoding="utf-8", errors="replace").splitlines():
+        addresses, permissions, _offset, _device, _inode, *path = line.split(maxsplit=5)
+        if permissions == "r--s" and path == [name]:
+            start, end = (int(address, 16) for address in addresses.split("-"))
+            advise(start, end - start, DONT_NEED)

@@ -1,0 +1,53 @@
+"""Pages of a mapped file leave memory, and nothing else does."""
+
+from __future__ import annotations
+
+import mmap
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from rubriek.engines.mapped import release_pages
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="NOT RUN: reads /proc")
+SIZE = 1 << 20
+
+
+def resident(file: Path) -> int:
+    """Bytes of a file's mappings that are in memory."""
+    total, inside = 0, False
+    for line in Path("/proc/self/smaps").read_text().splitlines():
+        if re.match(r"[0-9a-f]+-[0-9a-f]+ ", line):
+            inside = line.endswith(str(file))
+        elif inside and line.startswith("Rss:"):
+            total += 1024 * int(line.split()[1])
+    return total
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "weights with a space.data"
+    path.write_bytes(bytes(range(256)) * (SIZE // 256))
+    return path.resolve()
+
+
+def test_pages_leave_memory_and_come_back_as_they_were(file):
+    with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        before = mapped[:]
+        assert resident(file) == SIZE
+        release_pages(file)
+        assert resident(file) == 0
+        assert mapped[:] == before
+
+
+def test_what_was_written_to_a_private_mapping_stays(file):
+    with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_COPY) as mapped:
+        mapped[0] = 99
+        release_pages(file)
+        assert mapped[0] == 99
+
+
+def test_a_file_that_is_not_mapped_is_no_trouble(tmp_path):
+    release_pages(tmp_path / "nothing")
