@@ -37,8 +37,8 @@ def test_batches_come_longest_first(counts):
 
 
 def test_a_small_set_is_shared_out_among_parallel_runs():
-    assert len(list(plan(np.full(8, 10), token_budget=4096, parallel=2))) == 2
-    assert len(list(plan(np.full(8, 10), token_budget=4096, parallel=1))) == 1
+    for texts, parallel, batches in ((16, 1, 1), (16, 2, 2), (8, 2, 1), (16, 8, 2), (80, 8, 8)):
+        assert len(list(plan(np.full(texts, 10), token_budget=4096, parallel=parallel))) == batches
 
 
 @given(piece_counts, st.integers(3, 40))

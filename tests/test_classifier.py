@@ -292,21 +292,11 @@ def test_an_engine_that_fails_fails_the_call_and_not_the_classifier(tiny_a):
     assert classifier.predict("beurs").label
 
 
-@pytest.mark.parametrize(
-    ("parallel", "texts", "calls"),
-    [
-        (1, 1, [False]),
-        (2, 1, [True]),
-        (2, 2, [False, False]),
-        (8, 4, [True]),
-        (8, 5, [False] * 5),
-    ],
-)
-def test_texts_too_few_for_all_cores_are_one_batch_that_they_share(by_hand, parallel, texts, calls):
-    by_hand.engine.parallel = parallel
-    by_hand.engine.token_budget = 1024
-    by_hand.predict([f"koning {number}" for number in range(texts)], max_length=8)
-    assert by_hand.engine.alone == calls
+def test_a_lone_batch_is_run_as_one(by_hand):
+    by_hand.predict(["koning", "koning opent"])
+    by_hand.predict([f"koning opent museum {number} in Assen" for number in range(40)])
+    assert by_hand.engine.alone == [True] + [False] * (len(by_hand.engine.alone) - 1)
+    assert len(by_hand.engine.alone) > 2
 
 
 def test_data_without_texts(classifier):

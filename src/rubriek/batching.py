@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from rubriek.options import Overflow
     from rubriek.tokens import Tokens
 
+LEAST = 64
+"""Positions below which a batch of its own gains nothing over a larger one that all cores share."""
 SPECIAL_TOKENS = 2
 """Pieces that stand around every text: ``[CLS]`` before it, ``[SEP]`` after it."""
 
@@ -93,7 +95,8 @@ def plan(lengths: NDArray[np.int64], *, token_budget: int, parallel: int = 1) ->
     token_budget : int
         Most positions (rows x longest row) in a batch; a single longer sequence makes a batch of its own.
     parallel : int, default 1
-        How many batches are run at once. A small set is shared out among them.
+        How many batches are run at once. A small set is shared out among them, in batches of at least `LEAST`
+        positions.
 
     Yields
     ------
@@ -106,8 +109,9 @@ def plan(lengths: NDArray[np.int64], *, token_budget: int, parallel: int = 1) ->
     [[1], [2, 0], [3]]
     """
     order = np.argsort(-lengths, kind="stable")
-    share = -(-int(lengths.sum()) // parallel)
-    budget = min(token_budget, max(share, 1))
+    total = int(lengths.sum())
+    shares = min(parallel, max(1, total // LEAST))
+    budget = token_budget if shares == 1 else min(token_budget, -(-total // shares))
     at = 0
     while at < len(order):
         rows = max(1, budget // int(lengths[order[at]]))

@@ -509,10 +509,7 @@ class Classifier:
         lengths = prepared.sequences.lengths
         parallel = self.engine.parallel
         plan = list(batching.plan(lengths, token_budget=budget, parallel=parallel))
-        # Too few to give every core a batch of its own: then all of them work on one.
-        alone = 2 * len(plan) <= parallel
-        if alone and len(plan) > 1:
-            plan = list(batching.plan(lengths, token_budget=budget))
+        alone = len(plan) == 1
         running: deque[tuple[NDArray[np.intp], Future[NDArray[np.float32]]]] = deque()
 
         def collect() -> None:

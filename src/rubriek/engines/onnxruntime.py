@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from contextlib import AbstractContextManager, nullcontext
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,8 +81,7 @@ class OnnxRuntimeEngine:
     @property
     def parallel(self) -> int:
         """How many calls at the same time gain something: one, if all threads share the only session."""
-        shared = self.threads in self._sessions and self._size() > TWO_SESSIONS
-        return 1 if shared else self.threads
+        return 1 if self._large and self.threads in self._sessions else self.threads
 
     def run(
         self, ids: NDArray[np.int32], mask: NDArray[np.int32], *, alone: bool = False
@@ -134,14 +134,16 @@ class OnnxRuntimeEngine:
             LEFT_BEHIND.append(self._sessions)
             self._forget()
         with self._lock:
+            if self._large and self._sessions:
+                return next(iter(self._sessions.values()))
             if threads not in self._sessions:
-                if self._sessions and self._size() > TWO_SESSIONS:
-                    return next(iter(self._sessions.values()))
                 self._sessions[threads] = Session(self._start(self._options(threads)), threads)
             return self._sessions[threads]
 
-    def _size(self) -> int:
-        return sum(file.stat().st_size for file in self._model_file.parent.glob(f"{self._model_file.name}*"))
+    @cached_property
+    def _large(self) -> bool:
+        files = self._model_file.parent.glob(f"{self._model_file.name}*")
+        return sum(file.stat().st_size for file in files) > TWO_SESSIONS
 
     def pack(self, file: Path) -> None:
         """Write the model as the kernels of this processor want it, for many processes to map.
