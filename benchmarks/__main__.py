@@ -9,16 +9,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
-from tokenizers import Tokenizer
-
 from benchmarks import models
+from benchmarks.commands import add_options, dated, tell, write
 from benchmarks.contenders import CONTENDERS, Contender
 from benchmarks.gemm_peak import fp32_gemm_peak
 from benchmarks.machine import describe
+from benchmarks.peers import split
 from benchmarks.processes import Worker, WorkerEnded, last_words
 from benchmarks.report import markdown
 from benchmarks.results import Measured, Run, padding_in_arrival_order
-from benchmarks.texts import LONGEST_HEADLINE, MAX_LENGTH, mixed_texts
+from benchmarks.texts import LONGEST_HEADLINE, MAX_LENGTH, mixed_texts, piece_counts
 
 HEADLINES = 40
 """Asked one by one, each pass, for the latency."""
@@ -30,37 +30,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
         run = measure(name, quick=given.quick, passes=given.passes, only=given.only)
         print(markdown(run))
         if given.output:
-            given.output.mkdir(parents=True, exist_ok=True)
-            stem = given.output / f"{run.machine['date'][:10]}-{name}"
-            stem.with_suffix(".md").write_text(markdown(run), encoding="utf-8")
-            stem.with_suffix(".json").write_text(json.dumps(run.to_dict(), indent=1), encoding="utf-8")
+            write(given.output, dated(run, name), run, md=markdown(run))
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
     parser.add_argument("--model", choices=[*models.NAMES, "all"], default="all")
-    parser.add_argument("--quick", action="store_true", help="a small set of texts, one pass: does it run?")
-    parser.add_argument("--passes", type=int, default=3, help="interleaved passes over the texts (default 3)")
-    parser.add_argument("--only", default="", help="contenders whose name holds this text")
-    parser.add_argument("--output", type=Path, help="folder for DATE-MODEL.md and .json")
+    add_options(
+        parser,
+        quick="a small set of texts, one pass",
+        passes="texts",
+        only="contenders",
+        output="DATE-MODEL.md and .json",
+    )
     return parser
 
 
-def split(only: str = "") -> tuple[list[Contender], dict[str, str]]:
-    """Contenders that can run here, and the line that installs each of the others."""
-    chosen = [contender for contender in CONTENDERS if only.lower() in contender.name.lower()]
-    missing = {contender.name: line for contender in chosen if (line := contender.missing())}
-    return [contender for contender in chosen if contender.name not in missing], missing
-
-
 def measure(name: str, *, quick: bool, passes: int, only: str) -> Run:
-    present, missing = split(only)
+    present, missing = split(CONTENDERS, only)
     forms = models.prepare(name)
     texts = mixed_texts(articles=8, headlines=52) if quick else mixed_texts()
-    tokenizer = Tokenizer.from_file(str(forms.huggingface / "tokenizer.json"))
-    tokenizer.no_padding()
-    tokenizer.enable_truncation(MAX_LENGTH)
-    lengths = [len(encoding.ids) for encoding in tokenizer.encode_batch(texts)]
+    lengths = piece_counts(texts, forms.huggingface / "tokenizer.json")
     run = Run(name, describe(), forms.size, lengths, 1 if quick else passes, missing=missing)
     run.notes = models.notes(name)
     with tempfile.TemporaryDirectory() as folder:
@@ -123,12 +113,6 @@ def _measure_latency(
     measured.peak_memory = max(measured.peak_memory, worker.peak_memory())
     worker.close()
     tell(f"{run.model}: {contender.name}: {measured.latency(0.5) * 1e3:.1f} ms for one headline")
-
-
-def tell(line: str) -> None:
-    import sys
-
-    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,9 @@ import os
 import shutil
 import socket
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 ROOT = Path(__file__).parents[1]
 ENVIRONMENTS = ROOT / "benchmarks" / ".peers"
@@ -79,3 +81,22 @@ def install_line(need: str) -> str | None:
         "openvino": (importlib.util.find_spec("openvino") is not None, "pip install 'rubriek[openvino]'"),
     }[need]
     return None if there else line
+
+
+class Candidate(Protocol):
+    """Who may be measured: a contender or a service."""
+
+    @property
+    def name(self) -> str: ...
+
+    def missing(self) -> str | None: ...
+
+
+AnyCandidate = TypeVar("AnyCandidate", bound=Candidate)
+
+
+def split(candidates: Iterable[AnyCandidate], only: str = "") -> tuple[list[AnyCandidate], dict[str, str]]:
+    """Of those whose name holds ``only``: who can run here, and the line that installs each of the others."""
+    chosen = [one for one in candidates if only.lower() in one.name.lower()]
+    missing = {one.name: line for one in chosen if (line := one.missing())}
+    return [one for one in chosen if one.name not in missing], missing

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
-import sys
 import tempfile
 from collections.abc import Sequence
 from functools import partial
@@ -13,7 +11,9 @@ from pathlib import Path
 from typing import TextIO
 
 from benchmarks import models
+from benchmarks.commands import add_options, dated, tell, write
 from benchmarks.machine import describe
+from benchmarks.peers import split
 from benchmarks.processes import WorkerEnded, last_words
 from benchmarks.serving.connection import allow_connections, post
 from benchmarks.serving.ideal import ideal_latencies
@@ -22,8 +22,8 @@ from benchmarks.serving.local import Local
 from benchmarks.serving.outcomes import Stage
 from benchmarks.serving.picture import svg
 from benchmarks.serving.report import markdown
-from benchmarks.serving.results import Measured, Run, split
-from benchmarks.serving.services import PATH, Running, Service, ServiceEnded, body_of, version_of
+from benchmarks.serving.results import Measured, Run
+from benchmarks.serving.services import PATH, SERVICES, Running, Service, ServiceEnded, body_of, version_of
 from benchmarks.serving.stages import AT, QUICK, Load, Plan, all_stages, soak
 from benchmarks.texts import many_mixed_texts, mixed_texts
 
@@ -34,28 +34,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     plan = QUICK if given.quick else Plan()
     run = measure(plan, quick=given.quick, only=given.only, minutes=given.soak)
     if given.output:
-        given.output.mkdir(parents=True, exist_ok=True)
-        stem = given.output / f"{run.machine['date'][:10]}-serve"
-        stem.with_suffix(".svg").write_text(svg(run), encoding="utf-8")
-        stem.with_suffix(".md").write_text(markdown(run, f"{stem.name}.svg"), encoding="utf-8")
-        stem.with_suffix(".json").write_text(json.dumps(run.to_dict(), indent=1), encoding="utf-8")
+        stem = dated(run, "serve")
+        write(given.output, stem, run, svg=svg(run), md=markdown(run, f"{stem}.svg"))
     print(markdown(run))
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="scripts/bench --serve", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="short stages: does it run?")
-    parser.add_argument("--only", default="", help="services whose name holds this text")
+    add_options(parser, quick="short stages", only="services", output="DATE-serve.md, .json and .svg")
     parser.add_argument(
         "--soak", type=float, metavar="MINUTES", help="at 70 %%, the last rubriek service only"
     )
-    parser.add_argument("--output", type=Path, help="folder for DATE-serve.md, .json and .svg")
     return parser
 
 
 def measure(plan: Plan, *, quick: bool, only: str, minutes: float | None) -> Run:
     """Every service in turn, alone on the machine."""
-    present, missing = split(only)
+    present, missing = split(SERVICES, only)
     texts = mixed_texts(plan.articles, plan.headlines)
     flood = many_mixed_texts(plan.flood)
     run = Run(describe(), len(texts), plan.articles, quick, missing=missing)
@@ -84,8 +79,8 @@ def _measure(service: Service, local: Local, plan: Plan, minutes: float | None, 
     model = getattr(models.prepare(service.model), service.form)
     with Running(service, model, log) as running:
         requests = [post(running.port, PATH, body_of(text)) for text in local.texts.texts]
-        tell = partial(_tell, service.name)
-        load = Load(Target(running.port, requests), running.process.pid, local.texts, plan, tell)
+        told = partial(_tell, service.name)
+        load = Load(Target(running.port, requests), running.process.pid, local.texts, plan, told)
         measured.stages += all_stages(load, overload=service.is_rubriek)
         if minutes:
             measured.stages.append(soak(load, measured.sustained, minutes))
@@ -104,7 +99,7 @@ def _tell(service: str, stage: Stage) -> None:
     refused = f", {stage.fates['refused']} refused" if stage.fates["refused"] else ""
     lost = f", {stage.lost} lost" if stage.lost else ""
     rate = f"{stage.throughput:.1f} documents/s, p50 {p50:.0f} ms, p99 {p99:.0f} ms{refused}{lost}"
-    print(f"{service}: {stage.name}: {rate}", file=sys.stderr, flush=True)
+    tell(f"{service}: {stage.name}: {rate}")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Sequence
 from pathlib import Path
+
+from tokenizers import Tokenizer
 
 DATA = tuple(
     Path(__file__).parents[1] / "data" / name for name in ("nieuws-train.jsonl", "nieuws-train-2.jsonl")
@@ -68,6 +71,14 @@ def many_mixed_texts(count: int, seed: int = 20231031) -> list[str]:
     ]
     rng.shuffle(texts)
     return texts
+
+
+def piece_counts(texts: Sequence[str], tokenizer_file: Path, max_length: int = MAX_LENGTH) -> list[int]:
+    """Pieces of each text, special tokens included, cut at the longest that a model reads."""
+    tokenizer = Tokenizer.from_file(str(tokenizer_file))
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(max_length)
+    return [len(encoding.ids) for encoding in tokenizer.encode_batch(texts)]
 
 
 def _items() -> list[dict[str, str]]:

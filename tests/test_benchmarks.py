@@ -9,19 +9,19 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from benchmarks import __main__ as driver
 from benchmarks import from_bundle, peers
-from benchmarks.contenders import FP32, INT8, REFERENCE, SPARK_NLP
+from benchmarks.commands import dated, write
+from benchmarks.contenders import CONTENDERS, FP32, INT8, REFERENCE, SPARK_NLP
 from benchmarks.flops import Size, flops
 from benchmarks.report import markdown
 from benchmarks.results import Measured, Run, padding_in_arrival_order, share_equal
 from benchmarks.targets import targets
-from benchmarks.texts import ARTICLES, HEADLINES, MAX_LENGTH, PIECES, mixed_texts
+from benchmarks.texts import ARTICLES, HEADLINES, MAX_LENGTH, PIECES, mixed_texts, piece_counts
 from benchmarks.widen import widen
 from hypothesis import given
 from hypothesis import strategies as st
-from tokenizers import Tokenizer
 
+from abacus import ABACUS
 from rubriek.models.bundle import Bundle
 from rubriek.models.graph import BertConfig, build_bert_classifier
 from rubriek.models.quantization import dequantize_graph, quantize_graph
@@ -53,10 +53,7 @@ def test_flops_add_up_over_texts_and_leaving_work_out_never_adds_any(lengths):
 
 def test_the_mix_has_the_stated_texts_and_pieces():
     texts = mixed_texts()
-    tokenizer = Tokenizer.from_file(str(ROOT / "src/rubriek/bundled/nl-news/tokenizer.json"))
-    tokenizer.no_padding()
-    tokenizer.enable_truncation(MAX_LENGTH)
-    lengths = [len(encoding.ids) for encoding in tokenizer.encode_batch(texts)]
+    lengths = piece_counts(texts, ROOT / "src/rubriek/bundled/nl-news/tokenizer.json")
     assert len(set(texts)) == ARTICLES + HEADLINES
     assert sum(lengths) == PIECES
     assert lengths.count(MAX_LENGTH) == ARTICLES
@@ -69,12 +66,18 @@ def test_the_mix_is_the_same_every_time_and_another_seed_gives_another():
 def test_a_peer_that_is_not_installed_is_named_with_its_install_line(monkeypatch, tmp_path):
     monkeypatch.setattr(peers, "ENVIRONMENTS", tmp_path)
     monkeypatch.setenv("RUBRIEK_SHARED", str(tmp_path))
-    present, missing = driver.split()
+    present, missing = peers.split(CONTENDERS)
     assert missing[REFERENCE] == "scripts/bench --peers"
     assert "text-embeddings-router" in missing["text-embeddings-inference, 1 client"]
     assert {SPARK_NLP, "transformers pipeline, torch fp32, batch 8"} < set(missing)
     assert [contender.name for contender in present][:2] == [FP32, INT8]
     assert "not measured; install it: `scripts/bench --peers`" in markdown(a_run({}, missing=missing))
+
+
+def test_only_those_whose_name_holds_a_text_are_chosen():
+    present, missing = peers.split(CONTENDERS, only="RUBRIEK fp32")
+    assert [contender.name for contender in present] == [FP32]
+    assert missing == {}
 
 
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=30), st.integers(1, 9))
@@ -180,17 +183,7 @@ def random_weights(config: BertConfig) -> dict[str, np.ndarray]:
 
 def a_run(seconds: dict[str, float], **changes: object) -> Run:
     """A run in which each contender took these seconds and gave the same labels."""
-    machine = {
-        "date": "2000-01-01 00:00 UTC",
-        "cpu": "abacus",
-        "features": ["beads"],
-        "cores": 2,
-        "memory_gib": 1.0,
-        "system": "wood",
-        "python": "3",
-        "versions": {"rubriek": "0"},
-    }
-    run = Run("base", machine, SMALL, [2, 3, 4], passes=1, peaks=[{"numpy": 1e-5}], **changes)
+    run = Run("base", ABACUS, SMALL, [2, 3, 4], passes=1, peaks=[{"numpy": 1e-5}], **changes)
     for name, wall in seconds.items():
         one = Measured(name, name.startswith("rubriek"), weights=100)
         one.add_pass({"seconds": wall, "others": 0.0, "labels": ["a", "b", "b"]})
@@ -229,6 +222,18 @@ def test_a_run_survives_its_json():
     run = a_run({SPARK_NLP: 30.0, FP32: 10.0})
     again = Run.from_dict(json.loads(json.dumps(run.to_dict())))
     assert markdown(again) == markdown(run)
+
+
+def test_a_run_is_written_beside_its_pages_under_its_date(tmp_path):
+    run = a_run({FP32: 10.0})
+    write(tmp_path / "new", dated(run, "base"), run, md="# Pagina één")
+    assert {file.name for file in (tmp_path / "new").iterdir()} == {
+        "2000-01-01-base.md",
+        "2000-01-01-base.json",
+    }
+    assert (tmp_path / "new/2000-01-01-base.md").read_text(encoding="utf-8") == "# Pagina één"
+    again = Run.from_dict(json.loads((tmp_path / "new/2000-01-01-base.json").read_text(encoding="utf-8")))
+    assert again == run
 
 
 def test_a_worker_answers_in_json_whatever_its_libraries_print(tmp_path):

@@ -32,6 +32,8 @@ from benchmarks.texts import many_headlines
 from hypothesis import given
 from hypothesis import strategies as st
 
+from abacus import ABACUS
+
 COSTS = Fit(job=0.5, text=0.001, contention=0.1, task=0.05)
 SIZES = Amounts().scale
 
@@ -147,17 +149,7 @@ def test_many_headlines_are_distinct_as_long_as_titles_and_the_same_every_time()
 
 def a_run(seconds: dict[str, float], **changes: object) -> SparkRun:
     """A run in which each contender took these seconds and gave the same labels."""
-    machine = {
-        "date": "2000-01-01 00:00 UTC",
-        "cpu": "abacus",
-        "features": ["beads"],
-        "cores": 2,
-        "memory_gib": 1.0,
-        "system": "wood",
-        "python": "3",
-        "versions": {"rubriek": "0"},
-    }
-    run = SparkRun(machine, [2, 3, 4], 50_000, 8, passes=1, **changes)
+    run = SparkRun(ABACUS, [2, 3, 4], 50_000, 8, passes=1, **changes)
     for name, wall in seconds.items():
         one = Measured(name, name.startswith("rubriek"), weights=100)
         one.add_pass({"seconds": wall, "others": 0.0, "labels": ["a", "b", "b"]})

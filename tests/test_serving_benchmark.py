@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 
 import numpy as np
 import pytest
+from benchmarks.peers import split
 from benchmarks.serving import outcomes as figures
 from benchmarks.serving.arrivals import mix, poisson
 from benchmarks.serving.connection import pool, post
@@ -20,7 +21,7 @@ from benchmarks.serving.load import Target, closed_loop, open_loop
 from benchmarks.serving.outcomes import Outcome, Stage, Texts, best_label, drift, quantile, summarise
 from benchmarks.serving.picture import svg
 from benchmarks.serving.report import markdown
-from benchmarks.serving.results import Measured, Run, split
+from benchmarks.serving.results import Measured, Run
 from benchmarks.serving.services import (
     LITSERVE,
     RUBRIEK,
@@ -36,6 +37,8 @@ from benchmarks.serving.targets import targets
 from benchmarks.texts import ARTICLES, LONGEST_HEADLINE, many_mixed_texts
 from hypothesis import given
 from hypothesis import strategies as st
+
+from abacus import ABACUS
 
 GOOD = json.dumps([{"score": 0.9, "label": "a"}, {"score": 0.1, "label": "b"}]).encode()
 TEXTS = Texts(["kop", "x" * 200], [10, 190], ["a", "a"], longest_headline=150)
@@ -373,7 +376,7 @@ def test_a_service_that_does_not_start_is_told_and_its_words_are_in_the_log(tmp_
 def test_a_peer_that_is_not_installed_is_named_with_its_install_line(monkeypatch, tmp_path):
     monkeypatch.setattr("benchmarks.peers.ENVIRONMENTS", tmp_path)
     monkeypatch.setenv("RUBRIEK_SHARED", str(tmp_path))
-    present, missing = split()
+    present, missing = split(SERVICES)
     assert len(present) == 4
     assert all(service.is_rubriek for service in present)
     assert missing[f"{LITSERVE}: base fp32"] == "scripts/bench --peers"
@@ -411,16 +414,6 @@ def a_stage(name: str, throughput: float, **changes) -> Stage:
 
 def a_run(**changes) -> Run:
     """A run in which rubriek met every target, and text-embeddings-inference did what it does."""
-    machine = {
-        "date": "2000-01-01 00:00 UTC",
-        "cpu": "abacus",
-        "features": ["beads"],
-        "cores": 2,
-        "memory_gib": 1.0,
-        "system": "wood",
-        "python": "3",
-        "versions": {"rubriek": "0"},
-    }
     refused = {"good": 100, "refused": 200, "failed": 0, "unanswered": 0}
     stages = [
         *(a_stage(name, 45.0) for name in ("1 client", "32 clients", "saturation", "100%")),
@@ -430,7 +423,7 @@ def a_run(**changes) -> Run:
     ]
     ours = Measured(f"{RUBRIEK}: base fp32", "rubriek 0", stages, [46.0, 48.0, 47.0], (0.01, 0.06))
     theirs = Measured(f"{TEI}: base fp32", "1.9.3", [a_stage("32 clients", 6.5), a_stage("70%", 10.0)])
-    return Run(machine, 460, 60, False, {"base": 48.2}, [ours, theirs], **changes)
+    return Run(ABACUS, 460, 60, False, {"base": 48.2}, [ours, theirs], **changes)
 
 
 def met(run: Run) -> dict[str, bool | None]:

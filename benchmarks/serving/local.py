@@ -6,13 +6,11 @@ import json
 from pathlib import Path
 from typing import TextIO
 
-from tokenizers import Tokenizer
-
 from benchmarks import models
 from benchmarks.contenders import Contender
 from benchmarks.processes import Worker
 from benchmarks.serving.outcomes import Texts
-from benchmarks.texts import LONGEST_HEADLINE
+from benchmarks.texts import LONGEST_HEADLINE, piece_counts
 from rubriek.models.bundle import Bundle
 
 
@@ -37,7 +35,8 @@ class Local:
         self._worker = Worker(contender, bundle.folder, file, bundle.max_length, log)
         self.throughput: list[float] = []
         asked = texts + flood
-        self.texts = Texts(asked, _pieces(bundle, asked), self.run(), LONGEST_HEADLINE)
+        pieces = piece_counts(asked, bundle.tokenizer_file, bundle.max_length)
+        self.texts = Texts(asked, pieces, self.run(), LONGEST_HEADLINE)
 
     def run(self) -> list[str]:
         """One pass over all texts in one call; their labels."""
@@ -48,10 +47,3 @@ class Local:
 
     def close(self) -> None:
         self._worker.close()
-
-
-def _pieces(bundle: Bundle, texts: list[str]) -> list[int]:
-    tokenizer = Tokenizer.from_file(str(bundle.tokenizer_file))
-    tokenizer.no_padding()
-    tokenizer.enable_truncation(bundle.max_length)
-    return [len(encoding.ids) for encoding in tokenizer.encode_batch(texts)]

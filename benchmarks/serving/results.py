@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from benchmarks.serving.outcomes import Stage
-from benchmarks.serving.services import SERVICES, Service
 
 
 @dataclass
@@ -101,10 +100,3 @@ class Run:
             for one in values["measured"]
         ]
         return cls(**{**values, "measured": measured})
-
-
-def split(only: str = "") -> tuple[list[Service], dict[str, str]]:
-    """Services that can run here, and the line that installs each of the others."""
-    chosen = [service for service in SERVICES if only.lower() in service.name.lower()]
-    missing = {service.name: line for service in chosen if (line := service.missing())}
-    return [service for service in chosen if service.name not in missing], missing

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -11,12 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from tokenizers import Tokenizer
-
 from benchmarks import models
-from benchmarks.__main__ import tell
+from benchmarks.commands import add_options, dated, tell, write
 from benchmarks.contenders import Contender
 from benchmarks.machine import describe
+from benchmarks.peers import split
 from benchmarks.processes import Worker, WorkerEnded, last_words
 from benchmarks.results import Measured
 from benchmarks.spark import rows
@@ -25,7 +23,7 @@ from benchmarks.spark.memory import watched
 from benchmarks.spark.report import markdown
 from benchmarks.spark.results import SparkRun
 from benchmarks.spark.scaling import Point
-from benchmarks.texts import MAX_LENGTH
+from benchmarks.texts import MAX_LENGTH, piece_counts
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -33,25 +31,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
     run = measure(quick=given.quick, passes=given.passes, only=given.only)
     print(markdown(run))
     if given.output:
-        given.output.mkdir(parents=True, exist_ok=True)
-        stem = given.output / f"{run.machine['date'][:10]}-spark"
-        stem.with_suffix(".md").write_text(markdown(run), encoding="utf-8")
-        stem.with_suffix(".json").write_text(json.dumps(run.to_dict(), indent=1), encoding="utf-8")
+        write(given.output, dated(run, "spark"), run, md=markdown(run))
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="scripts/bench --spark", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="few texts, one pass: does it run?")
-    parser.add_argument("--passes", type=int, default=3, help="interleaved passes over the rows (default 3)")
-    parser.add_argument("--only", default="", help="contenders whose name holds this text")
-    parser.add_argument("--output", type=Path, help="folder for DATE-spark.md and .json")
+    add_options(
+        parser,
+        quick="few texts, one pass",
+        passes="rows",
+        only="contenders",
+        output="DATE-spark.md and .json",
+    )
     return parser
 
 
 def measure(*, quick: bool, passes: int, only: str) -> SparkRun:
     amounts = rows.QUICK if quick else rows.Amounts()
     base, nl_news = models.prepare("base"), models.prepare("nl-news")
-    lengths = _lengths(base, rows.mixed(amounts))
+    lengths = piece_counts(rows.mixed(amounts), base.huggingface / "tokenizer.json")
     run = SparkRun(describe(), lengths, amounts.headlines, rows.PARTITIONS, 1 if quick else passes)
     run.notes = models.notes("base")
     with tempfile.TemporaryDirectory(prefix="rubriek-") as name:
@@ -63,13 +61,6 @@ def measure(*, quick: bool, passes: int, only: str) -> SparkRun:
             run.beside_itself = bench.interleaved(BESIDE_ITSELF, nl_news, folder / "headlines", "nothing")
             run.points = bench.points(nl_news, amounts)
     return run
-
-
-def _lengths(forms: models.Forms, texts: Sequence[str]) -> list[int]:
-    tokenizer = Tokenizer.from_file(str(forms.huggingface / "tokenizer.json"))
-    tokenizer.no_padding()
-    tokenizer.enable_truncation(MAX_LENGTH)
-    return [len(encoding.ids) for encoding in tokenizer.encode_batch(texts)]
 
 
 SLOW_SECONDS = 40.0
@@ -128,12 +119,9 @@ class Bench:
         running: list[tuple[Worker, Measured]] = []
         everyone: list[Worker] = []
         try:
-            for contender in contenders:
-                if self.only.lower() not in contender.name.lower():
-                    continue
-                if line := contender.missing():
-                    self.run.missing[contender.name] = line
-                    continue
+            present, missing = split(contenders, self.only)
+            self.run.missing |= missing
+            for contender in present:
                 tell(f"starting {contender.name}")
                 try:
                     worker = Worker(

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from rubriek.cli.options import as_json_option
+
 
 @click.command()
 @click.argument("ref")
@@ -67,7 +69,7 @@ def card(ref: str, output: Path | None, as_json: bool) -> None:
     metavar="URL",
     help="Where the hub is served, for the card's Download link. [default: none; for s3:// Amazon's address]",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@as_json_option
 def publish(
     ref: str, to: str, name: str | None, language: str | None, url: str | None, as_json: bool
 ) -> None:

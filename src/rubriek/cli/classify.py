@@ -11,6 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from rubriek.cli.options import (
+    engine_option,
+    max_length_option,
+    model_option,
+    precision_option,
+    text_column_option,
+    threads_option,
+)
+
 if TYPE_CHECKING:
     from rubriek.cli.places import Target
     from rubriek.cli.summary import Summary
@@ -30,23 +39,8 @@ _FORMATS = ("csv", "tsv", "jsonl", "parquet", "arrow")
     help="Where the results go; - is stdout; with --spark a folder. "
     "[default: beside INPUT, as NAME.classified.EXT]",
 )
-@click.option(
-    "-t",
-    "--text-column",
-    "text_columns",
-    multiple=True,
-    metavar="NAME",
-    help="Column of the text; several (repeated or with commas) are joined by a line break. "
-    "[default: text, or the only column of strings]",
-)
-@click.option(
-    "-m",
-    "--model",
-    default="nl-news",
-    show_default=True,
-    metavar="REF",
-    help="Name or folder of a model; see rubriek models list.",
-)
+@text_column_option
+@model_option
 @click.option(
     "--format",
     "output_format",
@@ -71,12 +65,7 @@ _FORMATS = ("csv", "tsv", "jsonl", "parquet", "arrow")
     metavar="SCORE",
     help="Multi-label models: score from which a label counts. [default: the model's]",
 )
-@click.option(
-    "--max-length",
-    type=click.IntRange(min=3),
-    metavar="N",
-    help="Pieces of a text that the model sees at once. [default: the model's]",
-)
+@max_length_option()
 @click.option(
     "--overflow",
     type=click.Choice(["truncate", "error", "windows"]),
@@ -90,20 +79,9 @@ _FORMATS = ("csv", "tsv", "jsonl", "parquet", "arrow")
     metavar="N",
     help="With --overflow windows: pieces from one window to the next. [default: 3/4 of a window]",
 )
-@click.option(
-    "--engine", type=click.Choice(["onnxruntime", "openvino"]), help="What computes. [default: onnxruntime]"
-)
-@click.option(
-    "--precision",
-    type=click.Choice(["fp32", "bf16", "int8"]),
-    help="What it computes in. [default: the model's own]",
-)
-@click.option(
-    "--threads",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Cores to use. [default: all that this process may use]",
-)
+@engine_option
+@precision_option
+@threads_option()
 @click.option(
     "--token-budget",
     type=click.IntRange(min=1),

@@ -9,31 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from rubriek.cli.options import as_json_option, max_length_option, model_option, text_column_option
+
 if TYPE_CHECKING:
     from rubriek.sparknlp.comparison import Comparison
 
 
 @click.command("compare-tokenization")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("-m", "--model", default="nl-news", show_default=True, metavar="REF", help="The model.")
-@click.option(
-    "-t",
-    "--text-column",
-    "text_columns",
-    multiple=True,
-    metavar="NAME",
-    help="Column of the text. [default: text, or the only column of strings]",
-)
-@click.option(
-    "--max-length",
-    type=click.IntRange(min=3),
-    metavar="N",
-    help="Pieces of a text that the model sees at once. [default: the model's]",
-)
+@model_option
+@text_column_option
+@max_length_option()
 @click.option(
     "--examples", type=click.IntRange(min=0), default=5, show_default=True, help="How many texts to show."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@as_json_option
 def compare_tokenization(
     file: Path,
     model: str,

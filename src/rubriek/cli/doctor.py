@@ -12,6 +12,8 @@ from typing import Any
 
 import click
 
+from rubriek.cli.options import as_json_option
+
 _CORE = (
     "numpy", "onnxruntime", "tokenizers", "pyarrow", "narwhals", "huggingface-hub", "httpx2", "fsspec",
     "click", "tqdm",
@@ -36,7 +38,7 @@ _FEATURES = (
 
 
 @click.command(short_help="Show what this machine and installation can do.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@as_json_option
 def doctor(as_json: bool) -> None:
     """Show versions, CPU features, usable cores, engines and the cache: what to add to a bug report.
 

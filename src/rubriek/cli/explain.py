@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from rubriek.cli.options import as_json_option, max_length_option, model_option
+
 if TYPE_CHECKING:
     from rubriek.explaining import Explanation, Span
 
@@ -16,14 +18,7 @@ _STRONG, _WEAK = 0.5, 0.1  # shares of the strongest word's weight
 
 @click.command(short_help="Show which words an answer rests on.")
 @click.argument("text", metavar="TEXT")
-@click.option(
-    "-m",
-    "--model",
-    default="nl-news",
-    show_default=True,
-    metavar="REF",
-    help="Name or folder of a model; see rubriek models list.",
-)
+@model_option
 @click.option("--label", metavar="LABEL", help="The label to explain. [default: the best one]")
 @click.option(
     "--spans",
@@ -33,13 +28,8 @@ _STRONG, _WEAK = 0.5, 0.1  # shares of the strongest word's weight
     metavar="N",
     help="Most parts of the text to leave out; where there are more words, neighbours share one.",
 )
-@click.option(
-    "--max-length",
-    type=click.IntRange(min=3),
-    metavar="N",
-    help="Pieces of the text that the model sees. [default: the model's]",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@max_length_option()
+@as_json_option
 def explain(
     text: str, model: str, label: str | None, spans: int, max_length: int | None, as_json: bool
 ) -> None:

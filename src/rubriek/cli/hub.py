@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from rubriek.cli.options import as_json_option
+
 if TYPE_CHECKING:
     from rubriek.hub.index import Refreshed
     from rubriek.hub.site import Built
@@ -43,7 +45,7 @@ def hub() -> None:
 @click.option("--annotator", default="", help="Such as BertForSequenceClassification.")
 @click.option("--engine", default="", help="Such as onnx.")
 @click.option("-n", "--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Most lines.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@as_json_option
 def search(
     folder: Path,
     text: str,
@@ -107,7 +109,7 @@ def search(
     help="Where to write it; a site that rubriek wrote there is replaced, nothing else ever is.",
 )
 @click.option("--title", default="Models", show_default=True, help="What the site is called.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@as_json_option
 def site(folder: Path, output: Path, title: str, as_json: bool) -> None:
     """Make a site of the model cards in FOLDER: a list with search and filters, and a page for each card.
 

@@ -6,25 +6,23 @@ from pathlib import Path
 
 import click
 
-from rubriek.cli.showing import as_json_option, print_bundle
+from rubriek.cli.options import as_json_option, max_length_option, text_column_option
+from rubriek.cli.showing import print_bundle
 
-
-@click.command("import")
-@click.argument("source", type=click.Path(path_type=Path))
-@click.option("--name", help="What to call it. [default: the folder's name]")
-@click.option(
+_output_option = click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
     metavar="FOLDER",
     help="Where to write the bundle. [default: the cache, where it is found by its name]",
 )
-@click.option(
-    "--max-length",
-    type=click.IntRange(min=3),
-    metavar="N",
-    help="Pieces of a text that the model sees at once. [default: what its files allow]",
-)
+
+
+@click.command("import")
+@click.argument("source", type=click.Path(path_type=Path))
+@click.option("--name", help="What to call it. [default: the folder's name]")
+@_output_option
+@max_length_option("what its files allow")
 @as_json_option
 def import_(
     source: Path, name: str | None, output: Path | None, max_length: int | None, as_json: bool
@@ -54,22 +52,9 @@ def import_(
     metavar="FILE",
     help="Texts like those that the model is for; any format that rubriek classify reads.",
 )
-@click.option(
-    "-t",
-    "--text-column",
-    "text_columns",
-    multiple=True,
-    metavar="NAME",
-    help="Column of the text in the sample. [default: text, or the only column of strings]",
-)
+@text_column_option
 @click.option("--name", help="What to call it. [default: REF-int8]")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
-    metavar="FOLDER",
-    help="Where to write the bundle. [default: the cache, where it is found by its name]",
-)
+@_output_option
 @click.option(
     "--min-agreement",
     type=click.FloatRange(0, 1),

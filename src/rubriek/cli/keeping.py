@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rubriek.cli.showing import as_json_option, print_bundle
+from rubriek.cli.options import as_json_option
+from rubriek.cli.showing import print_bundle
 
 if TYPE_CHECKING:
     from rubriek.hub.upkeep import Kept

@@ -13,7 +13,8 @@ from rubriek.cli.cards import card, publish
 from rubriek.cli.export import export
 from rubriek.cli.importing import import_, quantize
 from rubriek.cli.keeping import prune, pull, remove, verify
-from rubriek.cli.showing import as_dict, as_json_option, print_bundle
+from rubriek.cli.options import as_json_option
+from rubriek.cli.showing import as_dict, print_bundle
 
 if TYPE_CHECKING:
     from rubriek.hub.upkeep import Kept

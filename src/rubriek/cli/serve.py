@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from rubriek.cli.options import engine_option, precision_option, threads_option
+
 
 @click.command(short_help="Answer over HTTP.")
 @click.option(
@@ -35,20 +37,9 @@ import click
     metavar="N",
     help="Processes that answer; each has its own copy of the models and its share of the threads.",
 )
-@click.option(
-    "--engine", type=click.Choice(["onnxruntime", "openvino"]), help="What computes. [default: onnxruntime]"
-)
-@click.option(
-    "--precision",
-    type=click.Choice(["fp32", "bf16", "int8"]),
-    help="What it computes in. [default: the model's own]",
-)
-@click.option(
-    "--threads",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Cores to use, all workers together. [default: all that this process may use]",
-)
+@engine_option
+@precision_option
+@threads_option("Cores to use, all workers together.")
 @click.option(
     "--keys",
     "keys_file",

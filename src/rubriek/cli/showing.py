@@ -11,8 +11,6 @@ import click
 if TYPE_CHECKING:
     from rubriek.models import Agreement, Bundle
 
-as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-
 
 def as_dict(bundle: Bundle) -> dict[str, Any]:
     """Return all that is known of a bundle."""
