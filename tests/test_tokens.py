@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -36,6 +38,39 @@ def test_long_lists_are_tokenised_in_parts(make, monkeypatch):
     whole = pieces(make(1).tokenize(texts))
     monkeypatch.setattr(tokens, "CHARACTERS_AT_ONCE", 25)
     assert pieces(make(1).tokenize(texts)) == whole
+
+
+troublesome = st.lists(
+    st.sampled_from(
+        ["koning", "Σ", "e\u0301", "\u0301", "中", "[SEP]", "[", "\x00", "\u00a0", "\n", " ", " "]
+    )
+).map("".join)
+
+
+@shared_model
+@given(st.lists(any_text | troublesome, max_size=6), st.integers(1, 12))
+def test_sections_of_long_texts_give_the_pieces_of_the_whole(make, texts, long):
+    whole = pieces(make(1).tokenize(texts))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(tokens, "LONG", long)
+        assert pieces(make(1).tokenize(texts)) == whole
+
+
+def test_a_long_text_is_cut_only_where_every_piece_stays_whole(make, tiny_a, tmp_path, monkeypatch):
+    monkeypatch.setattr(tokens, "LONG", 5)
+    seen = []
+    monkeypatch.setattr(
+        HuggingFaceTokenizer, "_encode", lambda self, texts: seen.append(texts) or iter([[1]] * len(texts))
+    )
+    make(1).tokenize(["koning opent het museum", "de"])
+    assert seen.pop() == ["koning", " opent", " het", " museum", "de"]
+
+    edited = json.loads(tiny_a.tokenizer_file.read_text())
+    edited["added_tokens"].append({**edited["added_tokens"][-1], "id": 9, "content": "het museum"})
+    file = tmp_path / "tokenizer.json"
+    file.write_text(json.dumps(edited))
+    HuggingFaceTokenizer(file, SpecialIds(0, 2, 3), threads=1).tokenize(["koning opent het museum"])
+    assert seen.pop() == ["koning opent het museum"]
 
 
 def test_nothing_is_cut(make):

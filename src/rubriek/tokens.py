@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 CHARACTERS_AT_ONCE = 1_000_000
 """The library's own result holds every piece as a string, so long lists are handed to it in parts."""
+LONG = 50_000
+"""Characters from which a text is cut into sections that are tokenised side by side."""
 
 
 class SpecialIds(NamedTuple):
@@ -119,7 +121,7 @@ class HuggingFaceTokenizer:
     name = "huggingface"
 
     def __init__(self, file: Path, special: SpecialIds, *, threads: int) -> None:
-        from tokenizers import Tokenizer  # 30 ms that `import rubriek` need not wait for
+        from tokenizers import Tokenizer, normalizers, pre_tokenizers  # `import rubriek` need not wait for it
 
         try:
             self._tokenizer: Any = Tokenizer.from_file(str(file))
@@ -131,6 +133,12 @@ class HuggingFaceTokenizer:
         self._tokenizer.no_padding()
         self._special = special
         self._parallel = threads >= settings.usable_cores()
+        # BERT's own steps look at one word at a time; added tokens are found before them.
+        self._by_words = (
+            isinstance(self._tokenizer.normalizer, normalizers.BertNormalizer)
+            and isinstance(self._tokenizer.pre_tokenizer, pre_tokenizers.BertPreTokenizer)
+            and not any(" " in token.content for token in self._tokenizer.get_added_tokens_decoder().values())
+        )
 
     def tokenize(self, texts: Sequence[str]) -> Tokens:
         """Tokenise texts, whole: nothing is cut here.
@@ -148,9 +156,12 @@ class HuggingFaceTokenizer:
         counts = np.zeros(len(texts) + 1, dtype=np.int64)
         at = 1
         for part in _parts(texts):
-            for pieces in self._encode(part):
-                flat.append(np.asarray(pieces, dtype=np.int32))
-                counts[at] = len(pieces)
+            sections = [_sections(text) if self._by_words else [text] for text in part]
+            encoded = self._encode([section for of_text in sections for section in of_text])
+            for of_text in sections:
+                for pieces in islice(encoded, len(of_text)):
+                    flat.append(np.asarray(pieces, dtype=np.int32))
+                    counts[at] += len(pieces)
                 at += 1
         ids = np.concatenate(flat) if flat else np.zeros(0, dtype=np.int32)
         return Tokens(ids, np.cumsum(counts), self._special)
@@ -160,6 +171,20 @@ class HuggingFaceTokenizer:
             encodings = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
             return (encoding.ids for encoding in encodings)
         return (self._tokenizer.encode(text, add_special_tokens=False).ids for text in texts)
+
+
+def _sections(text: str) -> list[str]:
+    """Cut a very long text in front of spaces, for all cores; the library slows down with length besides."""
+    sections, start = [], 0
+    while len(text) - start > LONG:
+        end = text.rfind(" ", start + 1, start + LONG)
+        if end < 0:
+            end = text.find(" ", start + LONG)
+        if end < 0:
+            break
+        sections.append(text[start:end])
+        start = end
+    return [*sections, text[start:]]
 
 
 def _parts(texts: Sequence[str]) -> Iterator[Sequence[str]]:
