@@ -91,9 +91,28 @@ def test_sessions_are_opened_when_a_call_wants_them(tiny_a, sessions):
     assert sessions == [1, 3]
 
 
+def test_calls_at_the_same_time_have_sessions_of_their_own_up_to_the_threads(tiny_a, sessions, monkeypatch):
+    together = threading.Barrier(4)
+    values = onnxruntime.Session.values
+
+    def waiting(session, ids, mask, names):
+        together.wait(60)
+        return values(session, ids, mask, names)
+
+    monkeypatch.setattr(onnxruntime.Session, "values", waiting)
+    engine = OnnxRuntimeEngine(tiny_a.model_file, precision="fp32", threads=3)
+    ids = np.array([[2, 700, 3]], np.int32)
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(2):
+            calls = [pool.submit(engine.run, ids, np.ones_like(ids)) for _ in range(4)]
+            found = [call.result() for call in calls]
+    assert sessions == [1, 1, 1]
+    np.testing.assert_allclose(found, [found[0]] * 4, atol=1e-6)
+
+
 @pytest.mark.parametrize("first", [False, True])
 def test_a_large_model_is_held_once(tiny_a, sessions, monkeypatch, first):
-    monkeypatch.setattr(onnxruntime, "TWO_SESSIONS", tiny_a.model_file.stat().st_size - 1)
+    monkeypatch.setattr(onnxruntime, "COPIES", 2 * tiny_a.model_file.stat().st_size - 1)
     engine = OnnxRuntimeEngine(tiny_a.model_file, precision="fp32", threads=3)
     ids = np.array([[2, 700, 3]], np.int32)
     with ThreadPoolExecutor(4) as pool:

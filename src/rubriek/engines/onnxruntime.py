@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,8 @@ from rubriek.errors import BundleError, EngineError
 from rubriek.onnx_runtime import ort
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from rubriek.engines import Precision
@@ -28,8 +30,8 @@ PACKED = {
     "session.optimized_model_external_initializers_min_size_in_bytes": "1024",
     "session.save_external_prepacked_constant_initializers": "1",
 }
-TWO_SESSIONS = 200 * 2**20
-"""Bytes of a model up to which an engine may hold it twice."""
+COPIES = 350 * 2**20
+"""Bytes of weights that the sessions of an engine may hold together, if there is to be more than one."""
 FATAL = 4  # ONNX Runtime's log level; what it would log of a failing run is in the exception too
 
 
@@ -37,14 +39,16 @@ class OnnxRuntimeEngine:
     """Runs a model file with ONNX Runtime.
 
     Many batches are quickest with a thread for each, a lone one with all threads: no core waits for another,
-    or none is idle. ONNX Runtime fixes the number of threads with the session, so there are two. Each is
-    opened on the first call that wants it, in each process: an engine may be made before a fork, and pickled.
-    A model larger than `TWO_SESSIONS` is opened once only, as the first call wants it. Both give the same
-    logits.
+    or none is idle. ONNX Runtime fixes the number of threads with the session, so there is one for lone
+    batches, and one for each of many: calls that share a session share its memory arena too, and are slower
+    for it. Each is opened when a call first wants it, in each process: an engine may be made before a fork,
+    and pickled. As many are opened as `COPIES` allows; of a large model that is one, as the first call wants
+    it. All give the same logits.
 
-    Measured on two cores (Zen 4, BERT-base of 415 MB in fp32): a thread for each of two batches 23.8
-    documents/s, two threads for one 22.5; a headline takes 39 ms on one thread and 22 on two. Two threads
-    for each of two batches are slower than both.
+    Measured on two cores (Zen 4), documents/s. BERT-base, 415 MB in fp32: a thread for each of two batches
+    23.8, two threads for one 22.5; a headline takes 39 ms on one thread and 22 on two. In int8, two batches
+    in sessions of their own 73, in one session 74 at first and 57 to 62 after two passes over the texts.
+    Two threads for each of two batches are slower than all of these.
 
     Parameters
     ----------
@@ -81,7 +85,8 @@ class OnnxRuntimeEngine:
     @property
     def parallel(self) -> int:
         """How many calls at the same time gain something: one, if all threads share the only session."""
-        return 1 if self._large and self.threads in self._sessions else self.threads
+        shared = self._sessions and all(session.threads > 1 for session in self._sessions)
+        return 1 if shared and len(self._sessions) >= self._most else self.threads
 
     def run(
         self, ids: NDArray[np.int32], mask: NDArray[np.int32], *, alone: bool = False
@@ -95,10 +100,8 @@ class OnnxRuntimeEngine:
         EngineError
             If the run fails or a logit is not a finite number.
         """
-        session = self._open(self.threads if alone else 1)
-        outputs = [output.name for output in session.session.get_outputs()]
-        name = "logits" if "logits" in outputs else outputs[0]
-        return check_logits(session.values(ids, mask, [name])[0], rows=len(ids))
+        with self._lent(self.threads if alone else 1) as session:
+            return check_logits(session.values(ids, mask, [session.logits])[0], rows=len(ids))
 
     def values(self, ids: NDArray[np.int32], mask: NDArray[np.int32], names: list[str]) -> list[NDArray[Any]]:
         """Compute any of the model's outputs, unchecked.
@@ -121,29 +124,45 @@ class OnnxRuntimeEngine:
         EngineError
             If the run fails.
         """
-        return self._open(1).values(ids, mask, names)
+        with self._lent(1) as session:
+            return session.values(ids, mask, names)
 
     def _forget(self) -> None:
         self._lock = threading.Lock()
-        self._sessions: dict[int, Session] = {}
+        self._sessions: list[Session] = []
         self._process = os.getpid()
 
-    def _open(self, threads: int) -> Session:
+    @contextmanager
+    def _lent(self, threads: int) -> Iterator[Session]:
+        """Lend a session for a call; one that no other call has, as long as there may be more of them."""
         if self._process != os.getpid():
             # Its threads stayed behind in the fork, and to end it would wait for them for ever.
             LEFT_BEHIND.append(self._sessions)
             self._forget()
         with self._lock:
-            if self._large and self._sessions:
-                return next(iter(self._sessions.values()))
-            if threads not in self._sessions:
-                self._sessions[threads] = Session(self._start(self._options(threads)), threads)
-            return self._sessions[threads]
+            session = self._chosen(threads)
+            session.calls += 1
+        try:
+            yield session
+        finally:
+            with self._lock:
+                session.calls -= 1
+
+    def _chosen(self, threads: int) -> Session:
+        alike = [session for session in self._sessions if session.threads == threads]
+        if free := [session for session in alike if not session.calls]:
+            return free[0]
+        wanted = 1 if threads > 1 else self.threads
+        if len(self._sessions) < self._most and len(alike) < wanted:
+            self._sessions.append(Session(self._start(self._options(threads)), threads))
+            return self._sessions[-1]
+        return min(alike or self._sessions, key=lambda session: session.calls)
 
     @cached_property
-    def _large(self) -> bool:
+    def _most(self) -> int:
+        """How many sessions there may be."""
         files = self._model_file.parent.glob(f"{self._model_file.name}*")
-        return sum(file.stat().st_size for file in files) > TWO_SESSIONS
+        return max(1, COPIES // max(1, sum(file.stat().st_size for file in files)))
 
     def pack(self, file: Path) -> None:
         """Write the model as the kernels of this processor want it, for many processes to map.
@@ -206,18 +225,29 @@ class OnnxRuntimeEngine:
 
 
 class Session:
-    """A session of ONNX Runtime, and how many calls it takes at once.
+    """A session of ONNX Runtime.
 
     Parameters
     ----------
     session : onnxruntime.InferenceSession
         The session.
     threads : int
-        Its threads. Two calls that share more than one are slower than one after the other.
+        Its threads. Calls that would share more than one wait for each other.
+
+    Attributes
+    ----------
+    logits : str
+        The name of the output that classifies.
+    calls : int
+        How many calls have it at the moment.
     """
 
     def __init__(self, session: ort.InferenceSession, threads: int) -> None:
-        self.session = session
+        self.threads = threads
+        self.calls = 0
+        outputs = [output.name for output in session.get_outputs()]
+        self.logits = "logits" if "logits" in outputs else outputs[0]
+        self._session = session
         self._inputs = {value.name: INTEGERS.get(value.type) for value in session.get_inputs()}
         self._turn: AbstractContextManager[Any] = nullcontext() if threads == 1 else threading.Lock()
 
@@ -226,7 +256,7 @@ class Session:
         batch = feed(self._inputs, ids, mask)
         try:
             with self._turn:
-                values: list[NDArray[Any]] = self.session.run(names, batch)
+                values: list[NDArray[Any]] = self._session.run(names, batch)
         except Exception as error:  # ONNX Runtime's own errors have no other base
             raise EngineError(
                 "ONNX Runtime could not run the model on a batch.",
