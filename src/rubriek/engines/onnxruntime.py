@@ -30,7 +30,7 @@ PACKED = {
     "session.optimized_model_external_initializers_min_size_in_bytes": "1024",
     "session.save_external_prepacked_constant_initializers": "1",
 }
-COPIES = 350 * 2**20
+COPIES = 300 * 2**20
 """Bytes of weights that the sessions of an engine may hold together, if there is to be more than one."""
 FATAL = 4  # ONNX Runtime's log level; what it would log of a failing run is in the exception too
 
