@@ -1,4 +1,4 @@
-"""Memory of files that are mapped, and that nobody needs for now."""
+"""The files of a model, and the memory that they take where they are mapped."""
 
 from __future__ import annotations
 
@@ -9,6 +9,21 @@ from pathlib import Path
 MAPPINGS = Path("/proc/self/maps")
 DONT_NEED = 4
 """MADV_DONTNEED, see madvise(2)."""
+
+
+def files_of(model_file: Path) -> list[Path]:
+    """Return a model's file and those with its weights, which lie beside it under a longer name.
+
+    Parameters
+    ----------
+    model_file : Path
+        The ONNX file.
+
+    Returns
+    -------
+    list of Path
+    """
+    return list(model_file.parent.glob(f"{model_file.name}*"))
 
 
 def release_pages(file: Path) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 
 from rubriek.engines.cpu import int8_may_saturate
 from rubriek.engines.inputs import check_logits, feed
+from rubriek.engines.mapped import files_of
 from rubriek.errors import BundleError, EngineError
 from rubriek.onnx_runtime import ort
 
@@ -161,8 +162,7 @@ class OnnxRuntimeEngine:
     @cached_property
     def _most(self) -> int:
         """How many sessions there may be."""
-        files = self._model_file.parent.glob(f"{self._model_file.name}*")
-        return max(1, COPIES // max(1, sum(file.stat().st_size for file in files)))
+        return max(1, COPIES // max(1, sum(file.stat().st_size for file in files_of(self._model_file))))
 
     def pack(self, file: Path) -> None:
         """Write the model as the kernels of this processor want it, for many processes to map.

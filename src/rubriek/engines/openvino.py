@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rubriek.engines.cpu import int8_may_saturate
 from rubriek.engines.inputs import check_logits, feed
-from rubriek.engines.mapped import release_pages
+from rubriek.engines.mapped import files_of, release_pages
 from rubriek.errors import BundleError, EngineError, need
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ class OpenVinoEngine:
                 f"OpenVINO cannot load {self._model_file}.", found=str(error), hint="import the model again"
             ) from error
         # It has arranged the weights for its kernels by now, and hardly reads those in the file again.
-        for file in self._model_file.parent.glob(f"{self._model_file.name}*"):
+        for file in files_of(self._model_file):
             release_pages(file)
         return compiled
 
