@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import multiprocessing
 import pickle
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -60,6 +62,40 @@ def test_calls_at_the_same_time_do_not_mix(open_engine, tiny_a, expected):
     with ThreadPoolExecutor(4) as pool:
         found = np.concatenate(list(pool.map(lambda row: logits(engine, [row]), rows)))
     np.testing.assert_allclose(found, [row["logits"] for row in rows], atol=1e-4)
+
+
+FIRST_CALLS = """
+import importlib, sys, threading
+from pathlib import Path
+import numpy as np
+
+sys.setswitchinterval(1e-6)
+module, name, file = sys.argv[1:]
+engine = getattr(importlib.import_module(module), name)(Path(file), precision="fp32", threads=8)
+ids = np.array([[2, 5, 6, 3]], np.int32)
+together = threading.Barrier(8)
+
+def call():
+    together.wait()
+    engine.run(ids, np.ones_like(ids))
+
+threads = [threading.Thread(target=call, daemon=True) for _ in range(8)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+"""
+
+
+def test_the_first_calls_of_a_process_may_come_at_once(open_engine, tiny_a):
+    # OpenVINO's Python binding let two of them wait for each other for ever, in one process of three.
+    engine = type(open_engine(tiny_a.model_file))
+    command = [sys.executable, "-c", FIRST_CALLS, engine.__module__, engine.__name__, str(tiny_a.model_file)]
+    for process in [subprocess.Popen(command) for _ in range(8)]:
+        try:
+            assert process.wait(timeout=120) == 0
+        finally:
+            process.kill()
 
 
 def test_a_lone_batch_gets_the_logits_that_it_gets_among_others(open_engine, tiny_a, expected):

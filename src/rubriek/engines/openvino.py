@@ -86,8 +86,7 @@ class OpenVinoEngine:
         request = getattr(self._requests, "request", None)
         if request is None:
             request = self._requests.request = compiled.create_infer_request()
-        inputs = {value.get_any_name(): value.get_element_type().to_dtype().type for value in compiled.inputs}
-        batch = feed(inputs, ids, mask)
+        batch = feed(self._inputs, ids, mask)
         try:
             request.infer(batch, share_inputs=True)
         except RuntimeError as error:
@@ -103,6 +102,7 @@ class OpenVinoEngine:
         self._lock = threading.Lock()
         self._requests = threading.local()
         self._compiled: Any = None
+        self._inputs: dict[str, type[np.integer[Any]]] = {}
         self._process = os.getpid()
 
     def _open(self) -> Any:
@@ -112,7 +112,14 @@ class OpenVinoEngine:
             self._forget()
         with self._lock:
             if self._compiled is None:
-                self._compiled = self._start()
+                compiled = self._start()
+                # Under the lock: two threads that ask OpenVINO for its first dtype at once may wait for each
+                # other for ever, one with Python's global lock and one with that of OpenVINO's table.
+                self._inputs = {
+                    value.get_any_name(): value.get_element_type().to_dtype().type
+                    for value in compiled.inputs
+                }
+                self._compiled = compiled
             return self._compiled
 
     def _start(self) -> Any:
@@ -149,7 +156,7 @@ class OpenVinoEngine:
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
-        for name in ("_lock", "_requests", "_compiled", "_process"):
+        for name in ("_lock", "_requests", "_compiled", "_inputs", "_process"):
             del state[name]
         return state
 
