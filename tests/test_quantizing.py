@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import json
-import sys
-from types import ModuleType
 
 import numpy as np
 import onnx
@@ -37,6 +35,21 @@ def test_an_int8_bundle_records_its_agreement(tiny_a, texts, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["tiny-int8"]
 
 
+def test_it_is_told_how_a_quantization_gets_on(tiny_a, texts, tmp_path):
+    told = []
+
+    def track(items, what):
+        assert len(items) > 1
+        for item in items:
+            yield item
+            told.append(what)
+
+    quantize(tiny_a, tmp_path / "int8", sample=texts, min_agreement=0, track=track)
+    # Two layers of four activations that linear layers read.
+    assert told.count("Rounding weights") == 8
+    assert list(dict.fromkeys(told)) == ["Measuring activations", "Rounding weights"]
+
+
 @pytest.mark.parametrize("kind", ["multi_label", "regression"])
 def test_other_problem_types(kind, request, tmp_path):
     bundle = request.getfixturevalue(kind)
@@ -58,7 +71,7 @@ def test_a_graph_without_linear_layers_is_refused(tmp_path):
 def ruined(monkeypatch):
     """A quantization that turns the first label's weights round."""
 
-    def quantize_graph(model, batches):
+    def quantize_graph(model, batches, track):
         assert all(ids.shape == mask.shape for ids, mask in batches)
         for tensor in model.graph.initializer:
             if tensor.dims and tensor.data_type == onnx.TensorProto.FLOAT:
@@ -67,9 +80,7 @@ def ruined(monkeypatch):
                 )
         return model
 
-    module = ModuleType("rubriek.models.quantization")
-    module.quantize_graph = quantize_graph  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "rubriek.models.quantization", module)
+    monkeypatch.setattr("rubriek.models.quantizing.quantize_graph", quantize_graph)
 
 
 def test_below_the_agreement_asked_for_nothing_is_left(tiny_a, texts, tmp_path, ruined):

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from rubriek.cli import progress as module
-from rubriek.cli.progress import progress
+from rubriek.cli.progress import progress, tracked
 from rubriek.statistics import Statistics
 
 
@@ -42,3 +42,11 @@ def test_a_terminal_sees_how_far_how_fast_and_how_long(monkeypatch):
 def test_a_pipe_and_a_quiet_user_see_nothing(monkeypatch):
     assert shown(io.StringIO(), monkeypatch) == ""
     assert shown(Terminal(), monkeypatch, quiet=True) == ""
+
+
+@pytest.mark.parametrize(("stream", "seen"), [(Terminal(), True), (io.StringIO(), False)])
+def test_the_parts_of_a_task_come_back_and_a_terminal_sees_them_counted(stream, seen, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", stream)
+    assert list(tracked(["a", "b"], "Rounding weights")) == ["a", "b"]
+    assert ("Rounding weights" in stream.getvalue()) is seen
+    assert seen or not stream.getvalue()

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from rubriek.cli.options import as_json_option, max_length_option, text_column_option
+from rubriek.cli.progress import tracked
 from rubriek.cli.showing import print_bundle
 
 _output_option = click.option(
@@ -87,6 +88,12 @@ def quantize(
 
     texts = read_texts(sample, text_columns)
     made = quantize(
-        ref, output, name=name, sample=texts, sample_name=sample.name, min_agreement=min_agreement
+        ref,
+        output,
+        name=name,
+        sample=texts,
+        sample_name=sample.name,
+        min_agreement=min_agreement,
+        track=tracked,
     )
     print_bundle(made, as_json)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Never
+from typing import TYPE_CHECKING, Never, TypeVar
 
 from tqdm import tqdm
 
 if TYPE_CHECKING:
     from rubriek.statistics import Statistics
+
+Item = TypeVar("Item")
 
 _FORMAT = "{percentage:3.0f}%|{bar}| {n:,}/{total:,} [{elapsed}, {remaining} left, {rate_fmt}{postfix}]"
 
@@ -63,6 +65,13 @@ class Progress:
         """Take the bar away."""
         if self._bar is not None:
             self._bar.close()
+
+
+def tracked(items: Collection[Item], what: str, /) -> Iterable[Item]:
+    """Show how far a task in several parts is; on a stream that is no terminal show nothing."""
+    # Asked of tqdm itself, a terminal that tells no size would get no bar.
+    columns = shutil.get_terminal_size().columns
+    return tqdm(items, what, leave=False, ncols=columns, disable=not sys.stderr.isatty())
 
 
 @contextmanager

@@ -22,7 +22,7 @@ import tempfile
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -30,13 +30,15 @@ from rubriek.errors import EngineError, OptionError, UnsupportedModelError, need
 from rubriek.models.rounding import round_rows, round_weights
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     import onnx
     from numpy.typing import NDArray
 
     Array = NDArray[Any]
-    Batches = Iterable[tuple[NDArray[np.int32], NDArray[np.int32]]]
+    Batches = Collection[tuple[NDArray[np.int32], NDArray[np.int32]]]
+
+Item = TypeVar("Item")
 
 # Channels of an activation that may go beside the int8 product, and by how much they must narrow its range.
 OUTLIERS = 8
@@ -46,18 +48,37 @@ LARGE_TABLE = 1000
 PURPOSE = "Quantizing a model"
 
 
-def quantize_graph(model: onnx.ModelProto, batches: Batches | None = None) -> onnx.ModelProto:
+class Track(Protocol):
+    """Is given the parts of a long task, gives them back one by one, and may show how far that is.
+
+    ``tqdm`` is one, with ``what`` as its description.
+    """
+
+    def __call__(self, items: Collection[Item], what: str, /) -> Iterable[Item]:
+        """Give the items back."""
+
+
+def untracked(items: Collection[Item], what: str, /) -> Iterable[Item]:
+    """Give the items back and show nothing."""
+    return items
+
+
+def quantize_graph(
+    model: onnx.ModelProto, batches: Batches | None = None, track: Track = untracked
+) -> onnx.ModelProto:
     """Make an int8 graph.
 
     Parameters
     ----------
     model : onnx.ModelProto
         An fp32 classifier, its weights inside.
-    batches : iterable of (ids, mask), optional
+    batches : collection of (ids, mask), optional
         A sample of what the model will see, int32 (rows, pieces) each, to measure every activation on; a few
         hundred texts. That takes memory: 4 bytes for each pair of an activation's channels, 540 MB for
         BERT-base. Without it activations are quantized at run time, one scale for each whole tensor: slower,
         and dependent on the other texts of the batch; and weights are rounded to the nearest.
+    track : Track, optional
+        Is shown how it gets on. Default: nobody.
 
     Returns
     -------
@@ -86,7 +107,9 @@ def quantize_graph(model: onnx.ModelProto, batches: Batches | None = None) -> on
             expected="products of activations with constant fp32 matrices",
             found="none",
         )
-    graph.replace_linears(linears, _observe(model, list(linears), batches))
+    seen = _observe(model, list(linears), track(batches, "Measuring activations"))
+    for source, readers in track(linears.items(), "Rounding weights"):
+        graph.replace_linears(source, readers, seen.pop(source))
     graph.replace_tables()
     return graph.finish()
 
@@ -167,10 +190,15 @@ class _Seen:
     def add(self, rows: Array) -> None:
         np.minimum(self.low, rows.min(axis=0), out=self.low)
         np.maximum(self.high, rows.max(axis=0), out=self.high)
-        self.moments += rows.T @ rows
+        with np.errstate(all="ignore"):  # what is no number is found at the end
+            self.moments += rows.T @ rows
 
 
-def _observe(model: onnx.ModelProto, names: list[str], batches: Batches) -> dict[str, _Seen]:
+def _observe(
+    model: onnx.ModelProto,
+    names: list[str],
+    batches: Iterable[tuple[NDArray[np.int32], NDArray[np.int32]]],
+) -> dict[str, _Seen]:
     """Measure the named tensors, over real pieces only."""
     onnx = need("onnx", extra="models", purpose=PURPOSE)
     from rubriek.engines.onnxruntime import OnnxRuntimeEngine
@@ -189,14 +217,15 @@ def _observe(model: onnx.ModelProto, names: list[str], batches: Batches) -> dict
             for name, values in zip(names, engine.values(ids, mask, names), strict=True):
                 of_pieces = values.ndim == 3 and values.shape[:2] == mask.shape
                 rows = values[real] if of_pieces else values.reshape(-1, values.shape[-1])
-                if not np.isfinite(rows).all():
-                    raise EngineError("The fp32 model has values that are not finite numbers.", found=name)
                 if name not in seen:
                     size = rows.shape[1]
                     seen[name] = _Seen(rows[0].copy(), rows[0].copy(), np.zeros((size, size), np.float32))
                 seen[name].add(rows)
     if not seen:
         raise OptionError("There is no text to measure the ranges of activations on.", found="no batches")
+    broken = [name for name in names if not np.isfinite(seen[name].moments).all()]
+    if broken:
+        raise EngineError("The fp32 model has values that are no numbers, or far too large.", found=broken[0])
     return seen
 
 
@@ -253,49 +282,47 @@ class _Rewriter:
             value.name for value in inferred.graph.value_info if len(value.type.tensor_type.shape.dim) == 2
         }
 
-    def replace_linears(self, linears: dict[str, list[onnx.NodeProto]], seen: dict[str, _Seen]) -> None:
-        for source, readers in linears.items():
-            low, high, moments = seen[source].low, seen[source].high, seen[source].moments
-            largest = np.maximum(np.maximum(-low, high), np.float32(1e-5))
-            names = list(dict.fromkeys(node.input[1] for node in readers))
-            ends = np.cumsum([self.array(name).shape[1] for name in names])
-            weights = np.concatenate([self.array(name) for name in names], axis=1)
-            before: list[onnx.NodeProto] = []
-            name, outliers = source, np.empty(0, np.int64)
-            if weights.shape[1] > len(low):
-                steepest = np.maximum(np.abs(weights).max(axis=1), 1e-5)
-                smooth = np.sqrt(largest / steepest).astype(np.float32)
-                weights *= smooth[:, None]
-                moments /= np.outer(smooth, smooth)
-                low, high = low / smooth, high / smooth
-                name = f"{source}.smooth"
-                factor = self.add_tensor(f"{source}.smoothing", 1 / smooth)
-                before.append(self.make("Mul", [source, factor], name))
-            else:
-                outliers = _outliers(largest)
-            beside = weights[outliers]
-            for of_outliers in (low, high, weights, moments, moments.T):
-                of_outliers[outliers] = 0
-            low_all, high_all = min(float(low.min()), 0.0), max(float(high.max()), 0.0)
-            scale = max(high_all - low_all, 1e-8) / 255
-            inputs = [
-                self.add_tensor(f"{source}.scale", np.array(scale, np.float32)),
-                self.add_tensor(f"{source}.zero", np.array(round(-low_all / scale), np.uint8)),
-            ]
-            before.append(self.make("QuantizeLinear", [name, *inputs], f"{source}.uint8"))
-            before.append(self.make("DequantizeLinear", [f"{source}.uint8", *inputs], f"{source}.rounded"))
-            first = min(self.nodes.index(node) for node in readers)
-            self.nodes[first:first] = before
-            parts = (
-                np.split(array, ends[:-1], axis=-1) for array in (*round_weights(weights, moments), beside)
-            )
-            for name, rounded, scales, kept in zip(names, *parts, strict=True):
-                self.add_tensor(f"{name}.int8", rounded)
-                self.add_tensor(f"{name}.scale", scales)
-                self.add_tensor(f"{name}.outliers", kept)
-                del self.tensors[name]
-            for node in readers:
-                self.replace_linear(node, source, outliers)
+    def replace_linears(self, source: str, readers: list[onnx.NodeProto], seen: _Seen) -> None:
+        """Replace the products that read one activation; what was seen of it is used up."""
+        low, high, moments = seen.low, seen.high, seen.moments
+        largest = np.maximum(np.maximum(-low, high), np.float32(1e-5))
+        names = list(dict.fromkeys(node.input[1] for node in readers))
+        ends = np.cumsum([self.array(name).shape[1] for name in names])
+        weights = np.concatenate([self.array(name) for name in names], axis=1)
+        before: list[onnx.NodeProto] = []
+        name, outliers = source, np.empty(0, np.int64)
+        if weights.shape[1] > len(low):
+            steepest = np.maximum(np.abs(weights).max(axis=1), 1e-5)
+            smooth = np.sqrt(largest / steepest).astype(np.float32)
+            weights *= smooth[:, None]
+            moments /= np.outer(smooth, smooth)
+            low, high = low / smooth, high / smooth
+            name = f"{source}.smooth"
+            factor = self.add_tensor(f"{source}.smoothing", 1 / smooth)
+            before.append(self.make("Mul", [source, factor], name))
+        else:
+            outliers = _outliers(largest)
+        beside = weights[outliers]
+        for of_outliers in (low, high, weights, moments, moments.T):
+            of_outliers[outliers] = 0
+        low_all, high_all = min(float(low.min()), 0.0), max(float(high.max()), 0.0)
+        scale = max(high_all - low_all, 1e-8) / 255
+        inputs = [
+            self.add_tensor(f"{source}.scale", np.array(scale, np.float32)),
+            self.add_tensor(f"{source}.zero", np.array(round(-low_all / scale), np.uint8)),
+        ]
+        before.append(self.make("QuantizeLinear", [name, *inputs], f"{source}.uint8"))
+        before.append(self.make("DequantizeLinear", [f"{source}.uint8", *inputs], f"{source}.rounded"))
+        first = min(self.nodes.index(node) for node in readers)
+        self.nodes[first:first] = before
+        parts = (np.split(array, ends[:-1], axis=-1) for array in (*round_weights(weights, moments), beside))
+        for name, rounded, scales, kept in zip(names, *parts, strict=True):
+            self.add_tensor(f"{name}.int8", rounded)
+            self.add_tensor(f"{name}.scale", scales)
+            self.add_tensor(f"{name}.outliers", kept)
+            del self.tensors[name]
+        for node in readers:
+            self.replace_linear(node, source, outliers)
 
     def replace_linear(self, node: onnx.NodeProto, source: str, outliers: Array) -> None:
         name, output = node.input[1], node.output[0]

@@ -15,6 +15,7 @@ from rubriek.errors import AgreementError, BundleError, ModelError, OptionError,
 from rubriek.models.bundle import MODEL, NAME, TOKENIZER, Bundle
 from rubriek.models.huggingface import save_model
 from rubriek.models.importing import slug
+from rubriek.models.quantization import Track, quantize_graph, untracked
 from rubriek.models.staging import refuse_existing, staged
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def quantize(
     name: str | None = None,
     sample_name: str = "unnamed",
     overwrite: bool = False,
+    track: Track = untracked,
 ) -> Bundle:
     """Make an int8 bundle of an fp32 one, if the two agree.
 
@@ -62,6 +64,8 @@ def quantize(
         What the texts are, for the record.
     overwrite : bool, default False
         Replace a bundle at the target.
+    track : Track, optional
+        Is shown how it gets on; ``tqdm.tqdm`` shows it as bars. Default: nobody.
 
     Returns
     -------
@@ -106,7 +110,7 @@ def quantize(
     refuse_existing(place, overwrite=overwrite)
     with staged(place, overwrite=overwrite) as partial:
         reference = Classifier(bundle, open_engine(bundle))
-        _write_int8(reference, texts, partial)
+        _write_int8(reference, texts, partial, track)
         source = {**bundle.source, "quantized_from": {"name": bundle.name, "checksums": bundle.checksums}}
         lower = replace(
             bundle, folder=partial, name=named, precision="int8", source=source, agreement=None
@@ -129,16 +133,14 @@ def quantize(
     return Bundle.open(place)
 
 
-def _write_int8(reference: Classifier, texts: pa.Array | pa.ChunkedArray, folder: Path) -> None:
-    from rubriek.models.quantization import quantize_graph
-
+def _write_int8(reference: Classifier, texts: pa.Array | pa.ChunkedArray, folder: Path, track: Track) -> None:
     bundle = reference.bundle
     onnx = need("onnx", extra="models", purpose="Quantizing a model")
     try:
         model = onnx.load_model(str(bundle.model_file))
     except Exception as error:  # protobuf's and onnx's own errors have no common base
         raise BundleError(f"{bundle.model_file} is damaged.", found=str(error)) from error
-    save_model(quantize_graph(model, _batches(reference, texts)), folder / MODEL)
+    save_model(quantize_graph(model, list(_batches(reference, texts)), track), folder / MODEL)
     shutil.copyfile(bundle.tokenizer_file, folder / TOKENIZER)
     for notice in NOTICES:
         if (bundle.folder / notice).is_file():
