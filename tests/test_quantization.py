@@ -92,6 +92,18 @@ def test_channels_with_huge_values_do_not_coarsen_the_others(classify):
     assert np.abs(expected - found).mean() < 0.1 * expected.std()
 
 
+def test_a_matrix_that_layers_share_stays_as_it_is(fp32, rows, classify):
+    model = onnx.ModelProto()
+    model.CopyFrom(fp32)
+    query = next(
+        node for node in model.graph.node if node.name.endswith("layer.1.attention.self.query.matmul")
+    )
+    query.input[1] = query.input[1].replace("layer.1", "layer.0")
+    int8 = quantize_graph(model, [(ids, np.ones_like(ids)) for ids in rows[::2]])
+    assert query.input[1] in {tensor.name for tensor in int8.graph.initializer}
+    assert np.abs(classify(model, rows, "fp32") - classify(int8, rows, "int8")).max() < 0.5
+
+
 def test_no_texts_to_measure_on(fp32):
     with pytest.raises(OptionError, match="no text"):
         quantize_graph(fp32, [])

@@ -19,7 +19,7 @@ How weights are rounded is in `rounding`.
 from __future__ import annotations
 
 import tempfile
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -262,7 +262,10 @@ class _Rewriter:
             node.input[:] = [new if name == old else name for name in node.input]
 
     def linears(self) -> dict[str, list[onnx.NodeProto]]:
-        """Find products by a constant matrix, by the activation that they read; pooled rows stay fp32."""
+        """Find products by a constant matrix, by the activation that they read; pooled rows stay fp32.
+
+        So does a matrix that layers share: it would need the steps of several activations.
+        """
         pooled = self.pooled()
         found: dict[str, list[onnx.NodeProto]] = defaultdict(list)
         for node in self.nodes:
@@ -270,7 +273,9 @@ class _Rewriter:
                 weight = self.tensors[node.input[1]]
                 if len(weight.dims) == 2 and weight.data_type == self.onnx.TensorProto.FLOAT:
                     found[node.input[0]].append(node)
-        return dict(found)
+        of = Counter(name for readers in found.values() for name in {node.input[1] for node in readers})
+        kept = {source: [n for n in readers if of[n.input[1]] == 1] for source, readers in found.items()}
+        return {source: readers for source, readers in kept.items() if readers}
 
     def pooled(self) -> set[str]:
         """Name what comes after the pooler's reduction to one row a text, the classifier included.
