@@ -70,8 +70,8 @@ def round_weights(weights: Array, moments: Array) -> tuple[Array, Array]:
 
     >>> weights = np.array([[12.7, 0.04], [0.0, 0.04], [0.0, 12.7]], np.float32)
     >>> rounded, scale = round_weights(weights, np.array([[1, 1, 0], [1, 1, 0], [0, 0, 1]], np.float32))
-    >>> rounded.tolist(), scale.round(3).tolist()
-    ([[127, 0], [0, 1], [0, 127]], [0.1, 0.1])
+    >>> rounded.tolist(), np.allclose(scale, 0.1)
+    ([[127, 0], [0, 1], [0, 127]], True)
     """
     scale = _scale(np.abs(weights).max(axis=0))
     order = np.argsort(-np.diag(moments), kind="stable")
