@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Array = NDArray[Any]
-    Batches = Collection[tuple[NDArray[np.int32], NDArray[np.int32]]]
+    Batch = tuple[NDArray[np.int32], NDArray[np.int32]]
+    Batches = Collection[Batch]
 
 Item = TypeVar("Item")
 
@@ -194,11 +195,7 @@ class _Seen:
             self.moments += rows.T @ rows
 
 
-def _observe(
-    model: onnx.ModelProto,
-    names: list[str],
-    batches: Iterable[tuple[NDArray[np.int32], NDArray[np.int32]]],
-) -> dict[str, _Seen]:
+def _observe(model: onnx.ModelProto, names: list[str], batches: Iterable[Batch]) -> dict[str, _Seen]:
     """Measure the named tensors, over real pieces only."""
     onnx = need("onnx", extra="models", purpose=PURPOSE)
     from rubriek.engines.onnxruntime import OnnxRuntimeEngine
@@ -292,8 +289,9 @@ class _Rewriter:
         low, high, moments = seen.low, seen.high, seen.moments
         largest = np.maximum(np.maximum(-low, high), np.float32(1e-5))
         names = list(dict.fromkeys(node.input[1] for node in readers))
-        ends = np.cumsum([self.array(name).shape[1] for name in names])
-        weights = np.concatenate([self.array(name) for name in names], axis=1)
+        read = [self.array(name) for name in names]
+        ends = np.cumsum([weight.shape[1] for weight in read])
+        weights = np.concatenate(read, axis=1)
         before: list[onnx.NodeProto] = []
         name, outliers = source, np.empty(0, np.int64)
         if weights.shape[1] > len(low):
