@@ -14,6 +14,7 @@ import pyarrow as pa
 
 import rubriek
 from benchmarks.texts import MAX_LENGTH, mixed_texts
+from rubriek.engines import ENGINES, PRECISIONS
 from rubriek.statistics import STAGES, Statistics
 
 BUDGETS = (256, 512, 1024, 2048, 4096, 8192)
@@ -23,8 +24,8 @@ MEMORY_PASSES = 6
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.stages", description=__doc__)
     parser.add_argument("model", nargs="?", default="nl-news", help="anything rubriek.load takes")
-    parser.add_argument("--engine", choices=["onnxruntime", "openvino"])
-    parser.add_argument("--precision", choices=["fp32", "bf16", "int8"])
+    parser.add_argument("--engine", choices=ENGINES)
+    parser.add_argument("--precision", choices=PRECISIONS)
     given = parser.parse_args()
     classifier = rubriek.load(
         given.model, engine=given.engine, precision=given.precision, max_length=MAX_LENGTH

@@ -87,10 +87,10 @@ CONTENDERS = (
         Contender(
             f"rubriek, OpenVINO {precision}",
             "rubriek_classifier",
-            "int8" if precision == "int8" else "fp32",
+            "int8" if precision.startswith("int8") else "fp32",
             options={"engine": "openvino", "precision": precision},
             needs=("openvino",),
         )
-        for precision in ("fp32", "bf16", "int8")
+        for precision in ("fp32", "bf16", "int8", "int8-bf16")
     ),
 )

@@ -47,8 +47,8 @@ def load(
         folder or of a folder with an ONNX model.
     engine : {"onnxruntime", "openvino"}, optional
         What computes the logits. Default: ONNX Runtime.
-    precision : {"fp32", "bf16", "int8"}, optional
-        What it computes in. Default: the bundle's own; never a lower one unasked.
+    precision : {"fp32", "bf16", "int8", "int8-bf16"}, optional
+        What it computes in; bf16 needs OpenVINO. Default: the bundle's own; never a lower one unasked.
     threads : int, optional
         How many cores to use. Default: all that the affinity mask and the cgroup quota allow.
     **options

@@ -5,11 +5,17 @@ from __future__ import annotations
 import mmap
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import onnx
 import pytest
 
+import tiny
 from rubriek.engines.mapped import release_pages
+from rubriek.engines.openvino import OpenVinoEngine
+from rubriek.models.graph import build_bert_classifier
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="NOT RUN: reads /proc")
 SIZE = 1 << 20
@@ -51,3 +57,15 @@ def test_what_was_written_to_a_private_mapping_stays(file):
 
 def test_a_file_that_is_not_mapped_is_no_trouble(tmp_path):
     release_pages(tmp_path / "nothing")
+
+
+def test_openvino_leaves_the_weights_that_it_has_arranged_in_the_file(tmp_path):
+    config = replace(tiny.sizes(["x"] * 30, 3), hidden_size=256, intermediate_size=1024)
+    model = build_bert_classifier(config, tiny.random_weights(config))
+    path = tmp_path.resolve() / "model.onnx"
+    onnx.save(model, path, save_as_external_data=True, location="model.onnx.data", size_threshold=1024)
+    ids = np.array([[2, 5, 6, 3]], np.int32)
+    engine = OpenVinoEngine(path, precision="fp32", threads=1)
+    engine.run(ids, np.ones_like(ids))
+    weights = path.with_name("model.onnx.data")
+    assert resident(weights) < weights.stat().st_size / 4

@@ -226,11 +226,14 @@ def test_beyond_its_time_a_request_is_answered_504_and_dropped(moody, engine):
 def test_when_too_much_waits_it_says_so_and_when_to_come_again(moody, engine):
     client = moody(queue_tokens=60)
     engine.open.clear()
+    engine.entered.clear()
     waiting = [threading.Thread(target=post, args=(client, b'{"text": "%d"}' % n)) for n in range(3)]
     scheduler = client.app.state.service.models.get(None).scheduler
     text = json.dumps({"text": "koning " * 100}).encode()
     try:
-        for thread in waiting:
+        waiting[0].start()
+        assert engine.entered.wait(60)  # what comes now has to wait
+        for thread in waiting[1:]:
             thread.start()
         with scheduler._changed:
             assert scheduler._changed.wait_for(lambda: scheduler.waiting_tokens, 60)

@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from rubriek.cli.options import as_json_option
+from rubriek.engines import PRECISIONS
 
 _CORE = (
     "numpy", "onnxruntime", "tokenizers", "pyarrow", "narwhals", "huggingface-hub", "httpx2", "fsspec",
@@ -151,7 +152,7 @@ def _why(cores: dict[str, Any]) -> str:
 def _engines() -> dict[str, list[str]]:
     engines = {f"onnxruntime {_version('onnxruntime')}": ["fp32", "int8"]}
     if importlib.util.find_spec("openvino") is not None:
-        engines[f"openvino {_version('openvino')}"] = ["fp32", "bf16", "int8"]
+        engines[f"openvino {_version('openvino')}"] = list(PRECISIONS)
     return engines
 
 

@@ -39,7 +39,7 @@ engine_option = click.option(
 precision_option = click.option(
     "--precision",
     type=click.Choice(PRECISIONS),
-    help="What it computes in. [default: the model's own]",
+    help="What it computes in; bf16 needs --engine openvino. [default: the model's own]",
 )
 
 

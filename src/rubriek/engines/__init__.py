@@ -14,8 +14,11 @@ if TYPE_CHECKING:
     from rubriek.models.bundle import Bundle
 
 ENGINES = ("onnxruntime", "openvino")
-Precision: TypeAlias = Literal["fp32", "bf16", "int8"]
+Precision: TypeAlias = Literal["fp32", "bf16", "int8", "int8-bf16"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+Stored: TypeAlias = Literal["fp32", "int8"]
+STORED: tuple[Stored, ...] = get_args(Stored)
+"""What the weights in a file can be; bf16 is a way of computing what is not int8."""
 
 
 class Engine(Protocol):
@@ -25,8 +28,8 @@ class Engine(Protocol):
     ----------
     name : str
         The engine's name and version, e.g. ``"onnxruntime 1.32.0"``.
-    precision : {"fp32", "bf16", "int8"}
-        What it really computes in.
+    precision : {"fp32", "bf16", "int8", "int8-bf16"}
+        What it really computes in; in int8 with bf16 between the products.
     threads : int
         How many cores it uses when ``parallel`` calls run at once.
     token_budget : int
@@ -80,7 +83,7 @@ def open_engine(
         The model.
     engine : {"onnxruntime", "openvino"}, default "onnxruntime"
         Which engine.
-    precision : {"fp32", "bf16", "int8"}, optional
+    precision : {"fp32", "bf16", "int8", "int8-bf16"}, optional
         What it computes in. Default: the bundle's own precision.
     threads : int, optional
         How many cores it may use. Default: `rubriek.settings.usable_cores`.
@@ -110,8 +113,7 @@ def open_engine(
         raise OptionError(
             "The option 'threads' is out of range.", expected="at least 1 thread", found=repr(threads)
         )
-    # bf16 is a way of computing with fp32 weights; int8 weights are a file of their own.
-    stored: Precision = "int8" if wanted == "int8" else "fp32"
+    stored: Stored = "int8" if wanted in ("int8", "int8-bf16") else "fp32"
     if bundle.precision != stored:
         raise EngineError(
             f"The model {bundle.name!r} holds {bundle.precision} weights and cannot be run in {wanted}.",

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from rubriek.engines import PRECISIONS, Precision
+from rubriek.engines import STORED, Stored
 from rubriek.errors import BundleError, ModelNotFoundError
 from rubriek.models import checks
 from rubriek.models.checks import Fields, listing
@@ -63,7 +63,7 @@ class Bundle:
         ``"single_label_classification"``, ``"multi_label_classification"`` or ``"regression"``.
     max_length : int
         Most pieces that the model sees at once, special tokens included.
-    precision : {"fp32", "bf16", "int8"}
+    precision : {"fp32", "int8"}
         What model.onnx computes in.
     pad_id, unk_id, cls_id, sep_id : int
         Ids of the special tokens.
@@ -95,7 +95,7 @@ class Bundle:
     labels: tuple[str, ...]
     problem_type: ProblemType
     max_length: int
-    precision: Precision
+    precision: Stored
     pad_id: int
     unk_id: int
     cls_id: int
@@ -272,7 +272,7 @@ def parse_record(folder: Path, record: Fields) -> Bundle:
         max_length=record.integer(
             "max_length", least=3, most=encoder["max_positions"] if encoder else 1_000_000
         ),
-        precision=record.text("precision", choices=PRECISIONS),  # type: ignore[arg-type]
+        precision=record.text("precision", choices=STORED),  # type: ignore[arg-type]
         pad_id=ids.integer("pad", least=0, most=most_id),
         unk_id=ids.integer("unk", least=0, most=most_id),
         cls_id=ids.integer("cls", least=0, most=most_id),

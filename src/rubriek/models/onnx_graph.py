@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rubriek.engines import Precision
+from rubriek.engines import Stored
 from rubriek.errors import ModelError, UnsupportedModelError, need
 from rubriek.models import checks
 from rubriek.models.tensors import DAMAGED
@@ -138,7 +138,7 @@ def tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
                 yield from (*([attribute.t] if attribute.HasField("t") else []), *attribute.tensors)
 
 
-def precision_of(model: onnx.ModelProto) -> Precision:
+def precision_of(model: onnx.ModelProto) -> Stored:
     """Tell what a graph computes in, by its operators.
 
     Raises

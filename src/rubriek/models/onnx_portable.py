@@ -12,7 +12,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from rubriek.engines import Precision
+from rubriek.engines import Stored
 from rubriek.errors import ModelError, UnsupportedModelError
 from rubriek.models.onnx_graph import IDS, LOGITS, MASK, TYPES, nodes, precision_of
 from rubriek.onnx_runtime import ort
@@ -52,7 +52,7 @@ GELU = {
     "gelu.cubic": 0.044715,
 }
 
-MOST_DIFFERENCE: dict[Precision, float] = {"fp32": 1e-4, "bf16": 1e-2, "int8": 1e-1}
+MOST_DIFFERENCE: dict[Stored, float] = {"fp32": 1e-4, "int8": 1e-1}
 """Between logits of the two graphs, as a share of the largest: other operators round otherwise, and what is
 rounded to integers after that may end one step off."""
 
