@@ -12,13 +12,14 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import rubriek
 from benchmarks import machine
 from benchmarks.commands import tell
 from benchmarks.stages import resident_memory
 from benchmarks.texts import LONGEST_HEADLINE, MAX_LENGTH, many_mixed_texts, mixed_texts
+from rubriek.engines import ENGINES, PRECISIONS
 from rubriek.settings import usable_cores
 
 HEADLINES, ARTICLES = 60, 20
@@ -37,9 +38,9 @@ class Measured(NamedTuple):
     """Bytes in memory, at most."""
 
 
-def measure(model: str, threads: int, texts: int, passes: int) -> Measured:
+def measure(model: str, options: dict[str, Any], texts: int, passes: int) -> Measured:
     """Measure in this process, which should have done nothing before."""
-    classifier = rubriek.load(model, threads=threads, max_length=MAX_LENGTH)
+    classifier = rubriek.load(model, max_length=MAX_LENGTH, **options)
     mixed = mixed_texts()
     headlines = [text for text in mixed if len(text) < LONGEST_HEADLINE][:HEADLINES]
     articles = [text for text in mixed if len(text) >= LONGEST_HEADLINE][:ARTICLES]
@@ -64,18 +65,25 @@ def main() -> None:
     parser.add_argument(
         "--threads", type=int, nargs="+", help="numbers of threads (default: 1, 2, 4 ... up to all cores)"
     )
+    parser.add_argument("--engine", choices=ENGINES)
+    parser.add_argument("--precision", choices=PRECISIONS)
     parser.add_argument("--texts", type=int, default=3000, help="how many (default 3000)")
     parser.add_argument("--passes", type=int, default=3, help="passes over them (default 3)")
     given = parser.parse_args()
     found = machine.describe()
     print(f"{given.model}, {given.texts} texts, medians of {given.passes} passes. {found['date']},")
-    print(f"{found['cpu']}, {found['cores']} cores, onnxruntime {found['versions']['onnxruntime']}.\n")
+    engine = given.engine or ENGINES[0]
+    print(
+        f"{found['cpu']}, {found['cores']} cores, {engine} {found['versions'].get(engine)}, "
+        f"{given.precision or 'the precision of the model'}.\n"
+    )
     print("| threads | documents/s | of each pass | one headline, ms | one article, ms | peak RSS, MB |")
     print("| ---: " * 6 + "|")
     for threads in given.threads or [2**n for n in range(cores.bit_length()) if 2**n <= cores]:
         tell(f"{threads} threads ...")
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
-            one = process.submit(measure, given.model, threads, given.texts, given.passes).result()
+            options = {"engine": given.engine, "precision": given.precision, "threads": threads}
+            one = process.submit(measure, given.model, options, given.texts, given.passes).result()
         rates = ", ".join(f"{rate:.0f}" for rate in one.rates)
         print(
             f"| {threads} | {statistics.median(one.rates):.0f} | {rates} | {one.headline * 1e3:.1f} "

@@ -119,25 +119,21 @@ class Checkpoint:
 
     def __init__(self, work: Path, seed: int, sources: list[Path]) -> None:
         self.folder = work / f"seed-{seed}"
-        self.record = self.folder / "measured.json"
+        self._record = self.folder / "made-from"
         digest = hashlib.sha256(repr((seed, RUNS[seed])).encode())
         for source in sources:
             digest.update(source.read_bytes())
-        self.key = digest.hexdigest()
+        self._key = digest.hexdigest()
 
-    def measured(self) -> dict[str, Any] | None:
-        """What was measured of it, or None if it is still to be made."""
-        if not self.record.is_file():
-            return None
-        found = json.loads(self.record.read_text(encoding="utf-8"))
-        return found["measured"] if found["key"] == self.key else None
+    @property
+    def finished(self) -> bool:
+        return self._record.is_file() and self._record.read_text(encoding="utf-8") == self._key
 
-    def write(self, model: BertForSequenceClassification, encoder: Path, measured: dict[str, Any]) -> None:
+    def write(self, model: BertForSequenceClassification, encoder: Path) -> None:
         save(model, encoder, self.folder)
-        text = json.dumps({"key": self.key, "measured": measured}, ensure_ascii=False, indent=1)
-        unfinished = self.record.with_suffix(".unfinished")
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.rename(self.record)
+        unfinished = self._record.with_suffix(".unfinished")
+        unfinished.write_text(self._key, encoding="utf-8")
+        unfinished.rename(self._record)
 
 
 def probe(encoder: Path, items: list[Item], tokenizer: Tokenizer, log: Log) -> BertForSequenceClassification:
@@ -206,16 +202,14 @@ def main() -> None:
     sources = [*arguments.data, arguments.encoder / "model.safetensors"]
     for seed in arguments.seeds:
         checkpoint = Checkpoint(work, seed, sources)
-        found = checkpoint.measured()
-        start = work / "probe" if found is None else checkpoint.folder
+        start = checkpoint.folder if checkpoint.finished else work / "probe"
         run = BertForSequenceClassification.from_pretrained(start, local_files_only=True)
-        if found is None:
+        if not checkpoint.finished:
             log(f"seed {seed}: {RUNS[seed]}")
             finetune(run, encoded, RUNS[seed], seed, specials, log)
-            found = validation.measure(run)
-            checkpoint.write(run, arguments.encoder, found)
-        log(f"seed {seed}: {short(found)}")
-        measured["seeds"][seed] = found
+            checkpoint.write(run, arguments.encoder)
+        measured["seeds"][seed] = validation.measure(run)
+        log(f"seed {seed}: {short(measured['seeds'][seed])}")
         states.append(run.state_dict())
 
     model.load_state_dict(average(states))

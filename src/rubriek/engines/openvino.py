@@ -26,7 +26,7 @@ PURPOSE = "The engine 'openvino'"
 # What OpenVINO computes in where the graph does not say int8. Left alone it takes bf16 wherever it can.
 HINTS: Mapping[Precision, str] = {"fp32": "f32", "bf16": "bf16", "int8": "f32", "int8-bf16": "bf16"}
 # Compiled kernels are kept for so many shapes; the default, 5,000, lets memory grow for hours.
-KEPT_SHAPES = 64
+KEPT_SHAPES = 32
 # Lengths in pieces for which it has all the kernels, and arrangements of the weights, that it will want.
 FIRST_CALLS = (8, 64)
 
