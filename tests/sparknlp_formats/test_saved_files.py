@@ -67,6 +67,12 @@ def test_names_that_leave_the_zip_are_refused(tmp_path, name):
     refused(path, "a name that leaves it")
 
 
+def test_a_file_without_a_name_is_refused(tmp_path):
+    path = zipped(tmp_path / "x.zip", [("a", b"")])
+    path.write_bytes(path.read_bytes().replace(b"a", b"\0"))  # zipfile ends names there
+    refused(path, "a file without a name")
+
+
 def test_links_in_a_zip_are_refused(tmp_path):
     link = zipfile.ZipInfo("metadata/part-00000")
     link.external_attr = (stat.S_IFLNK | 0o777) << 16

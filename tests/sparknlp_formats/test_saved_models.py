@@ -197,6 +197,14 @@ def test_only_saved_models_are_overwritten(tmp_path):
         write_saved_zip(saved, note, overwrite=True)
 
 
+def test_a_number_that_has_no_value_is_refused(tmp_path):
+    folder = shutil.copytree(DATA / "model", tmp_path / "model")
+    for part in (folder / "fields" / "vocabulary").glob("part-*"):
+        part.write_bytes(part.read_bytes().replace(b"value", b"valua"))
+    with pytest.raises(SavedModelError, match="a whole number"):
+        read_saved(folder)
+
+
 @pytest.mark.parametrize("engine", ["tensorflow", "openvino"])
 def test_other_engines_are_refused_by_name(tmp_path, engine):
     folder = tmp_path / "model"

@@ -29,6 +29,9 @@ HINTS: Mapping[Precision, str] = {"fp32": "f32", "bf16": "bf16", "int8": "f32", 
 KEPT_SHAPES = 32
 # Lengths in pieces for which it has all the kernels, and arrangements of the weights, that it will want.
 FIRST_CALLS = (8, 64)
+# Two threads that ask OpenVINO for its first dtype at once may wait for each other for ever, one with the
+# global lock of Python and one with that of OpenVINO's table.
+ONE_AT_A_TIME = threading.Lock()
 
 
 class OpenVinoSession:
@@ -52,11 +55,10 @@ class OpenVinoSession:
         self.threads = threads
         self.calls = 0
         self._request = compiled.create_infer_request()
-        # Read here, where no other thread is: two that ask OpenVINO for its first dtype at once may wait for
-        # each other for ever, one with Python's global lock and one with that of OpenVINO's table.
-        self._inputs: dict[str, type[np.integer[Any]]] = {
-            value.get_any_name(): value.get_element_type().to_dtype().type for value in compiled.inputs
-        }
+        with ONE_AT_A_TIME:
+            self._inputs: dict[str, type[np.integer[Any]]] = {
+                value.get_any_name(): value.get_element_type().to_dtype().type for value in compiled.inputs
+            }
         self._turn = threading.Lock()
 
     def logits(self, ids: NDArray[np.int32], mask: NDArray[np.int32]) -> NDArray[np.float32]:
@@ -79,7 +81,11 @@ class OpenVinoSession:
 class OpenVinoEngine(SessionEngine[OpenVinoSession]):
     """Runs a model file with OpenVINO.
 
-    Sessions of one thread share a compiled model, and its weights; that with all threads has one of its own.
+    Sessions of one thread are streams of one compiled model, and share its weights; that with all threads has
+    a model of its own.
+
+    Measured on two cores (Zen 4), BERT-base in int8, documents/s: a stream for each of two batches 74 to 78,
+    one stream with two threads 70 to 74; a headline takes 11 to 15 ms on two threads and 20 on one.
 
     Parameters
     ----------

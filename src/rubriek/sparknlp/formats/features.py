@@ -105,10 +105,10 @@ def read_map(files: SavedFiles, feature: str) -> dict[str, int]:
 
 def _entry(item: Any, where: str) -> tuple[str, int]:
     match item:
-        case JavaObject(cls=cls, fields={"_1": str() as name, "_2": JavaObject() as boxed}) if (
-            cls.name == TUPLE.name and boxed.cls.name == INTEGER.name
-        ):
-            number = boxed.fields["value"]
+        case JavaObject(
+            cls=cls,
+            fields={"_1": str() as name, "_2": JavaObject(cls=boxed, fields={"value": int() as number})},
+        ) if cls.name == TUPLE.name and boxed.name == INTEGER.name:
             if number >= 0 and not _has_lone_surrogate(name):
                 return name, number
             found = f"{checks.shown(name)} -> {number}"

@@ -195,7 +195,8 @@ def _names_of_zip(path: Path) -> tuple[str, ...]:
         with path.open("rb") as stream:
             _check_directory(stream, path)
         with zipfile.ZipFile(path) as archive:
-            entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+            # ZipInfo.is_dir fails on an entry without a name.
+            entries = [entry for entry in archive.infolist() if not entry.filename.endswith("/")]
     except READING_ERRORS as error:
         raise SavedModelError(
             f"{path} is not a zip that can be read.",
@@ -236,6 +237,7 @@ def _check_directory(stream: BinaryIO, path: Path) -> None:
 def _check_entry(entry: zipfile.ZipInfo, path: Path) -> None:
     name = PurePosixPath(entry.filename)
     reasons = {
+        "a file without a name": not entry.filename,
         "a name that leaves it": name.is_absolute()
         or ".." in name.parts
         or any(sign in entry.filename for sign in "\\:\0"),
