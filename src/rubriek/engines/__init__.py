@@ -21,6 +21,17 @@ STORED: tuple[Stored, ...] = get_args(Stored)
 """What the weights in a file can be; bf16 is a way of computing what is not int8."""
 
 
+def stored(precision: Precision) -> Stored:
+    """Say which weights a precision is computed from.
+
+    Examples
+    --------
+    >>> stored("bf16"), stored("int8-bf16")
+    ('fp32', 'int8')
+    """
+    return "int8" if precision in ("int8", "int8-bf16") else "fp32"
+
+
 class Engine(Protocol):
     """What the path needs of an engine.
 
@@ -113,13 +124,12 @@ def open_engine(
         raise OptionError(
             "The option 'threads' is out of range.", expected="at least 1 thread", found=repr(threads)
         )
-    stored: Stored = "int8" if wanted in ("int8", "int8-bf16") else "fp32"
-    if bundle.precision != stored:
+    if bundle.precision != stored(wanted):
         raise EngineError(
             f"The model {bundle.name!r} holds {bundle.precision} weights and cannot be run in {wanted}.",
             hint=f"rubriek models quantize {bundle.name} --sample FILE"
-            if stored == "int8"
-            else f"leave precision out, or load the {stored} model it was made from",
+            if stored(wanted) == "int8"
+            else f"leave precision out, or load the {stored(wanted)} model it was made from",
         )
     if name == "openvino":
         from rubriek.engines.openvino import OpenVinoEngine

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rubriek.engines import stored
 from rubriek.engines.cpu import int8_may_saturate
 from rubriek.engines.inputs import feed
 from rubriek.engines.mapped import files_of, release_pages
@@ -108,7 +109,7 @@ class OpenVinoEngine(SessionEngine[OpenVinoSession]):
 
     def __init__(self, model_file: Path, *, precision: Precision, threads: int) -> None:
         openvino = need("openvino", extra="openvino", purpose=PURPOSE)
-        if precision in ("int8", "int8-bf16") and int8_may_saturate():
+        if stored(precision) == "int8" and int8_may_saturate():
             raise EngineError(
                 "OpenVINO's int8 products may overflow on this processor.",
                 expected="VNNI or AMX",
@@ -151,7 +152,7 @@ class OpenVinoEngine(SessionEngine[OpenVinoSession]):
                 "This processor does not compute in bf16.",
                 expected="AVX512_BF16 or AMX",
                 found=", ".join(capabilities),
-                hint=f"use precision={'int8' if self.precision == 'int8-bf16' else 'fp32'!r}",
+                hint=f"use precision={stored(self.precision)!r}",
             )
         properties = {
             "INFERENCE_PRECISION_HINT": HINTS[self.precision],

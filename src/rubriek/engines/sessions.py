@@ -142,8 +142,8 @@ class SessionEngine(ABC, Generic[AnySession]):
         return min(alike or self._sessions, key=lambda session: session.calls)
 
     def __getstate__(self) -> dict[str, Any]:
-        own = vars(self).keys() - {"_lock", "_sessions", "_process"}
-        return {name: value for name, value in vars(self).items() if name in own}
+        left = ("_lock", "_sessions", "_process")
+        return {name: value for name, value in vars(self).items() if name not in left}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
