@@ -11,7 +11,7 @@ import onnxruntime
 import pytest
 from benchmarks import from_bundle, peers
 from benchmarks.commands import dated, write
-from benchmarks.contenders import CONTENDERS, FP32, INT8, REFERENCE, SPARK_NLP
+from benchmarks.contenders import CONTENDERS, FP32, INT8, OPENVINO_FP32, REFERENCE, SPARK_NLP
 from benchmarks.flops import Size, flops
 from benchmarks.report import markdown
 from benchmarks.results import Measured, Run, padding_in_arrival_order, share_equal
@@ -204,6 +204,14 @@ def test_targets_met_and_missed():
     assert met(run)["one headline >= 8 x quicker than LightPipeline"] is True
     run.measured[2].seconds = [12.0]
     assert met(run)["rubriek fp32 >= 2.7 x Spark NLP"] is False
+
+
+def test_both_engines_have_their_share_of_the_gemm_peak_judged():
+    run = a_run({FP32: 10.0, OPENVINO_FP32: 10.0})
+    run.peaks = [{"numpy": run.gflops(run.measured[0]) / 0.95}]
+    run.measured[1].seconds = [11.0]
+    assert met(run)[f">= 90 % of the fp32 GEMM peak: {FP32}"] is True
+    assert met(run)[f">= 90 % of the fp32 GEMM peak: {OPENVINO_FP32}"] is False
 
 
 def test_a_precision_that_disagrees_does_not_count_as_the_fastest():

@@ -27,12 +27,12 @@ SAFETENSORS_TYPES = {"<f4": "F32", "<f8": "F64", "<f2": "F16", "<i8": "I64"}
 TORCH_TYPES = {"<f4": "Float", "<f8": "Double", "<f2": "Half", "<i8": "Long"}
 
 
-def sizes(vocabulary: Sequence[str], labels: int) -> BertConfig:
+def sizes(vocabulary: Sequence[str], labels: int, inner: int = 16) -> BertConfig:
     return BertConfig(
         hidden_size=8,
         num_hidden_layers=2,
         num_attention_heads=2,
-        intermediate_size=16,
+        intermediate_size=inner,
         vocab_size=len(vocabulary),
         max_position_embeddings=32,
         num_labels=labels,
@@ -58,6 +58,7 @@ def huggingface_folder(
     special_at: int = 0,
     weights: str = "safetensors",
     seed: int = 0,
+    inner: int = 16,
     **config: object,
 ) -> Path:
     """Write a folder as ``save_pretrained`` does: config.json, weights, vocab.txt, tokenizer_config.json.
@@ -68,12 +69,14 @@ def huggingface_folder(
         The order of the special tokens, and how many other pieces stand before them.
     weights
         ``"safetensors"``, ``"zip"`` (today's pytorch_model.bin) or ``"legacy"`` (that of torch before 1.6).
+    inner
+        The intermediate size.
     config
         Fields of config.json to change; None takes one out.
     """
     words = list(WORDS if cased else UNCASED)
     vocabulary = [*words[:special_at], *special, *words[special_at:]]
-    shape = sizes(vocabulary, len(labels))
+    shape = sizes(vocabulary, len(labels), inner)
     fields: dict[str, object] = {
         "architectures": ["BertForSequenceClassification"],
         "model_type": "bert",

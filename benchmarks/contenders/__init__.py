@@ -11,6 +11,7 @@ from benchmarks.peers import install_line
 REFERENCE = "ONNX Runtime fp32, one by one"
 SPARK_NLP = "Spark NLP, local[2]"
 FP32, INT8 = "rubriek fp32", "rubriek int8"
+OPENVINO_FP32 = "rubriek, OpenVINO fp32"
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from rubriek.models.config_file import (
     read_config,
 )
 from rubriek.models.graph import BertConfig, build_bert_classifier
+from rubriek.models.row_spacing import space_rows
 from rubriek.models.staging import staged
 from rubriek.models.tokenizer_files import read_tokenizer
 from rubriek.models.weights import read_weights
@@ -55,6 +56,7 @@ def import_huggingface(
     tokenizer = read_tokenizer(folder, sizes.vocab_size)
     length = choose_length(max_length, tokenizer.model_max_length, sizes.max_position_embeddings)
     model = build_bert_classifier(sizes, bert_weights(tensors, sizes))
+    space_rows(model)
     imported = (folder / CONFIG, *stored.files, *tokenizer.files)
     with staged(target, overwrite=overwrite) as partial:
         save_model(model, partial / MODEL)

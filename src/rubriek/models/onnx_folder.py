@@ -20,6 +20,7 @@ from rubriek.models.config_file import (
 )
 from rubriek.models.huggingface import choose_length, encoder_of, save_model, source_of
 from rubriek.models.onnx_graph import logits_of, precision_of, read_graph, use_inputs, vocabulary_size
+from rubriek.models.row_spacing import space_rows
 from rubriek.models.staging import staged
 from rubriek.models.tokenizer_files import VOCABULARY, ImportedTokenizer, read_tokenizer
 
@@ -47,8 +48,8 @@ def import_onnx(
 ) -> Bundle:
     """Make a bundle from a folder with model.onnx. See `rubriek.models.import_model`.
 
-    The graph is kept as it is, but for its borders: token types become zeros inside it, and outputs other
-    than the logits are dropped, so that all bundles are called alike.
+    The graph is kept as it is, but for its borders and the spacing of its rows (see `row_spacing`): token types
+    become zeros inside it, and outputs other than the logits are dropped, so that all bundles are called alike.
     """
     file = find_onnx(folder)
     if file is None:
@@ -57,6 +58,7 @@ def import_onnx(
     precision = precision_of(model)
     use_inputs(model, file)
     logits_of(model, file)
+    space_rows(model)
     config = read_config(folder) if (folder / CONFIG).is_file() else None
     home = _home(folder, (TOKENIZER, VOCABULARY))
     tokenizer = read_tokenizer(home, vocabulary_size(model) or _vocab_size(config))

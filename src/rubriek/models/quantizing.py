@@ -16,6 +16,7 @@ from rubriek.models.bundle import MODEL, NAME, TOKENIZER, Bundle
 from rubriek.models.huggingface import save_model
 from rubriek.models.importing import slug
 from rubriek.models.quantization import Track, quantize_graph, untracked
+from rubriek.models.row_spacing import unspace_rows
 from rubriek.models.staging import refuse_existing, staged
 
 if TYPE_CHECKING:
@@ -140,6 +141,7 @@ def _write_int8(reference: Classifier, texts: pa.Array | pa.ChunkedArray, folder
         model = onnx.load_model(str(bundle.model_file))
     except Exception as error:  # protobuf's and onnx's own errors have no common base
         raise BundleError(f"{bundle.model_file} is damaged.", found=str(error)) from error
+    unspace_rows(model)
     save_model(quantize_graph(model, list(_batches(reference, texts)), track), folder / MODEL)
     shutil.copyfile(bundle.tokenizer_file, folder / TOKENIZER)
     for notice in NOTICES:

@@ -21,6 +21,7 @@ from rubriek.models.onnx_graph import (
     use_inputs,
     vocabulary_size,
 )
+from rubriek.models.row_spacing import space_rows
 from rubriek.models.staging import staged
 from rubriek.models.tokenizer_files import KINDS, ImportedTokenizer
 from rubriek.models.wordpiece import Casing, build_wordpiece
@@ -109,6 +110,7 @@ def import_sparknlp(
         precision = precision_of(model)
         use_inputs(model, file)
         logits_of(model, file)
+        space_rows(model)
         _check_ids(saved, vocabulary_size(model))
         save_model(model, partial / MODEL)
         (partial / TOKENIZER).write_text(tokenizer.text, encoding="utf-8")
