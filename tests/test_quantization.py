@@ -10,7 +10,7 @@ import tiny
 from rubriek.engines.onnxruntime import OnnxRuntimeEngine
 from rubriek.errors import EngineError, OptionError, UnsupportedModelError
 from rubriek.models.graph import build_bert_classifier
-from rubriek.models.quantization import dequantize_graph, quantize_graph
+from rubriek.models.quantization import _steps, dequantize_graph, quantize_graph
 
 
 @pytest.fixture(scope="module")
@@ -122,3 +122,29 @@ def test_a_model_that_gives_no_numbers_is_refused(value):
 def test_a_graph_without_int8_weights_cannot_be_turned_back(fp32):
     with pytest.raises(UnsupportedModelError, match="int8"):
         dequantize_graph(fp32)
+
+
+def test_a_rare_large_value_does_not_coarsen_the_steps_of_all_others():
+    rows = np.random.default_rng(0).normal(0, 1, (256, 50)).astype(np.float32)
+    high = rows.max(axis=0)
+    high[7] = 40  # seen once, not in these rows
+    whole = (high.max() - rows.min()) / 255
+    scale, zero = _steps(rows.min(axis=0), high, rows, np.ones(50, np.float32))
+    assert scale < 0.6 * whole
+    assert zero * scale > 0.8 * -rows.min()  # the lower end has no such value
+
+
+def test_a_range_that_is_used_throughout_stays_whole():
+    rows = np.random.default_rng(0).uniform(-1, 3, (256, 50)).astype(np.float32)
+    scale, zero = _steps(rows.min(axis=0), rows.max(axis=0), rows, np.ones(50, np.float32))
+    assert scale == pytest.approx(4 / 255, rel=0.01)
+    assert zero == 64
+
+
+def test_a_large_value_that_matters_keeps_its_range():
+    rows = np.random.default_rng(0).normal(0, 1, (256, 50)).astype(np.float32)
+    rows[:, 7] = 40
+    importance = np.ones(50, np.float32)
+    assert _steps(rows.min(axis=0), rows.max(axis=0), rows, importance)[0] > 40 / 255
+    importance[7] = 0
+    assert _steps(rows.min(axis=0), rows.max(axis=0), rows, importance)[0] < 20 / 255

@@ -48,8 +48,9 @@ def import_onnx(
 ) -> Bundle:
     """Make a bundle from a folder with model.onnx. See `rubriek.models.import_model`.
 
-    The graph is kept as it is, but for its borders and the spacing of its rows (see `row_spacing`): token types
-    become zeros inside it, and outputs other than the logits are dropped, so that all bundles are called alike.
+    The graph is kept as it is, but for its borders and the spacing of its rows (see `row_spacing`): token
+    types become zeros inside it, and outputs other than the logits are dropped, so that all bundles are
+    called alike.
     """
     file = find_onnx(folder)
     if file is None:
