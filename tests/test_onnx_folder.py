@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import onnx
 import pytest
@@ -154,6 +156,30 @@ def test_a_link_to_outside_is_refused(tmp_path):
     (folder / "weights.bin").rename(tmp_path / "weights.bin")
     (folder / "weights.bin").symlink_to(tmp_path / "weights.bin")
     refused(folder, tmp_path, ModelError, "outside its folder")
+
+
+def test_external_data_in_the_cache_of_hugging_face_or_with_several_names_is_read(tmp_path):
+    cache = tmp_path / "models--some--bert"
+    folder = external(cache / "snapshots" / "0a1b")
+    (cache / "blobs").mkdir()
+    for file in folder.iterdir():
+        file.rename(cache / "blobs" / file.name)
+        file.symlink_to(Path("../../blobs") / file.name)
+    check(import_model(folder, tmp_path / "a.bundle"))
+    folder = external(tmp_path / "bag")
+    (tmp_path / "backup").hardlink_to(folder / "weights.bin")
+    check(import_model(folder, tmp_path / "b.bundle"))
+
+
+def test_external_data_without_a_stated_length_reaches_to_the_end(tmp_path):
+    folder = external(tmp_path / "bag")
+    model = onnx.load_model(folder / "model.onnx", load_external_data=False)
+    last = max(model.graph.initializer, key=lambda tensor: int(tensor.external_data[1].value))
+    kept = [entry for entry in last.external_data if entry.key != "length"]
+    del last.external_data[:]
+    last.external_data.extend(kept)
+    (folder / "model.onnx").write_bytes(model.SerializeToString())
+    check(import_model(folder, tmp_path / "bundle"))
 
 
 def test_external_data_missing_or_truncated(tmp_path):

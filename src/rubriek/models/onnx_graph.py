@@ -50,7 +50,7 @@ def read_graph(file: Path) -> tuple[onnx.ModelProto, tuple[Path, ...]]:
     UnsupportedModelError
         If it uses operators of a domain that ONNX Runtime does not have by itself.
     """
-    onnx = need("onnx", extra="models", purpose="Importing an ONNX model")
+    onnx = need("onnx", extra="models", purpose="Reading an ONNX model")
     try:
         model: Any = onnx.load_model(str(file), load_external_data=False)
     except Exception as error:  # protobuf's and onnx's own errors have no common base
@@ -74,6 +74,7 @@ def read_graph(file: Path) -> tuple[onnx.ModelProto, tuple[Path, ...]]:
 
 
 def _load_external(model: onnx.ModelProto, file: Path) -> tuple[Path, ...]:
+    """Read what lies outside the file. onnx's own reader refuses every link; here links are checked."""
     import onnx
 
     places = set()
@@ -86,28 +87,34 @@ def _load_external(model: onnx.ModelProto, file: Path) -> tuple[Path, ...]:
             raise ModelError(
                 f"The weights of {file} are missing.", expected=f"a file {place.name} beside it", hint=DAMAGED
             )
-        _check_part(place, tensor.name, entry)
+        start, length = _part_of(place, tensor.name, entry)
+        try:
+            with place.open("rb") as stream:
+                stream.seek(start)
+                tensor.raw_data = stream.read(length)
+        except OSError as error:
+            raise ModelError(f"The weights of {file} cannot be read.", found=str(error)) from error
+        del tensor.external_data[:]
+        tensor.data_location = onnx.TensorProto.DEFAULT
         places.add(place)
-    try:
-        onnx.load_external_data_for_model(model, str(file.parent))
-    except Exception as error:  # ValueError, OSError and onnx's own
-        raise ModelError(f"The weights of {file} cannot be read.", found=str(error)) from error
     return tuple(sorted(places))
 
 
-def _check_part(place: Path, tensor: str, entry: dict[str, str]) -> None:
+def _part_of(place: Path, tensor: str, entry: dict[str, str]) -> tuple[int, int]:
+    """Return where a tensor begins in its file, and its length: up to the end, where none is stated."""
     size = place.stat().st_size
     numbers = [entry.get("offset", "0"), entry.get("length", "0")]
     if not all(number.isascii() and number.isdigit() and len(number) < 19 for number in numbers):
         raise ModelError(f"The tensor '{tensor}' lies nowhere.", found=checks.shown(numbers), hint=DAMAGED)
-    end = sum(map(int, numbers))
-    if end > size:
+    start, length = map(int, numbers)
+    if start + length > size:
         raise ModelError(
             f"{place} is truncated.",
-            expected=f"at least {end:,} bytes, for the tensor '{tensor}'",
+            expected=f"at least {start + length:,} bytes, for the tensor '{tensor}'",
             found=f"{size:,} bytes",
             hint=DAMAGED,
         )
+    return start, length if "length" in entry else size - start
 
 
 def graphs(model: onnx.ModelProto) -> Iterator[Any]:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rubriek import settings
-from rubriek.errors import AgreementError, BundleError, ModelError, OptionError, need
+from rubriek.errors import AgreementError, ModelError, OptionError
 from rubriek.models.bundle import MODEL, NAME, TOKENIZER, Bundle
 from rubriek.models.huggingface import save_model
 from rubriek.models.importing import slug
+from rubriek.models.onnx_graph import read_graph
 from rubriek.models.quantization import Track, quantize_graph, untracked
 from rubriek.models.row_spacing import unspace_rows
 from rubriek.models.staging import refuse_existing, staged
@@ -136,11 +137,7 @@ def quantize(
 
 def _write_int8(reference: Classifier, texts: pa.Array | pa.ChunkedArray, folder: Path, track: Track) -> None:
     bundle = reference.bundle
-    onnx = need("onnx", extra="models", purpose="Quantizing a model")
-    try:
-        model = onnx.load_model(str(bundle.model_file))
-    except Exception as error:  # protobuf's and onnx's own errors have no common base
-        raise BundleError(f"{bundle.model_file} is damaged.", found=str(error)) from error
+    model, _ = read_graph(bundle.model_file)
     unspace_rows(model)
     save_model(quantize_graph(model, list(_batches(reference, texts)), track), folder / MODEL)
     shutil.copyfile(bundle.tokenizer_file, folder / TOKENIZER)
