@@ -11,7 +11,7 @@ from typing import TextIO
 
 from benchmarks import models
 from benchmarks.commands import add_options, dated, tell, write
-from benchmarks.contenders import CONTENDERS, Contender
+from benchmarks.contenders import CONTENDERS, REFERENCE, Contender
 from benchmarks.gemm_peak import fp32_gemm_peak
 from benchmarks.machine import describe
 from benchmarks.peers import split
@@ -22,6 +22,8 @@ from benchmarks.texts import LONGEST_HEADLINE, MAX_LENGTH, mixed_texts, piece_co
 
 HEADLINES = 40
 """Asked one by one, each pass, for the latency."""
+MORE_SEEDS = (2, 3, 4, 5)
+"""Draws of texts beside the measured one, on which precisions are compared with fp32, too."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -50,13 +52,16 @@ def measure(name: str, *, quick: bool, passes: int, only: str) -> Run:
     present, missing = split(CONTENDERS, only)
     forms = models.prepare(name)
     texts = mixed_texts(articles=8, headlines=52) if quick else mixed_texts()
+    more = (
+        [] if quick else list(dict.fromkeys(text for seed in MORE_SEEDS for text in mixed_texts(seed=seed)))
+    )
     lengths = piece_counts(texts, forms.huggingface / "tokenizer.json")
     run = Run(name, describe(), forms.size, lengths, 1 if quick else passes, missing=missing)
     run.notes = models.notes(name)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "texts.json"
         headlines = [text for text in texts if len(text) <= LONGEST_HEADLINE][:HEADLINES]
-        file.write_text(json.dumps({"texts": texts, "headlines": headlines}), encoding="utf-8")
+        file.write_text(json.dumps({"texts": texts, "headlines": headlines, "more": more}), encoding="utf-8")
         with (Path(folder) / "log").open("w+", encoding="utf-8") as log:
             _measure_all(run, present, forms, file, log)
     return run
@@ -93,11 +98,21 @@ def _measure_all(
             measured.peak_memory = worker.peak_memory()
             rate = run.documents / measured.seconds[-1]
             tell(f"{run.model}: pass {number} of {run.passes}, {measured.name}: {rate:.1f} documents/s")
-    for worker, _ in running:
+    for worker, measured in running:
+        if measured.is_rubriek or measured.name == REFERENCE:
+            _label_more(run, worker, measured, log)
         worker.close()
     for worker, measured in running:
         _measure_latency(run, worker.contender, measured, forms, texts, log)
-    run.measured = [measured for _, measured in running if measured.latencies]
+    run.measured = [one for _, one in running if one.latencies and one.name not in run.failed]
+
+
+def _label_more(run: Run, worker: Worker, measured: Measured, log: TextIO) -> None:
+    tell(f"{run.model}: more texts for the agreement, {measured.name}")
+    try:
+        measured.more_labels = worker.ask("more")["labels"]
+    except WorkerEnded as error:
+        run.failed[measured.name] = f"{error} in more texts; {last_words(log)}"
 
 
 def _measure_latency(

@@ -99,6 +99,11 @@ def _notes(run: Run) -> Iterator[str]:
             f"* agreement: share of labels equal to those of {run.reference.name}. Spark NLP splits words "
             "its own way, so its labels differ for reasons other than precision."
         )
+    if run.reference is not None and run.reference.more_labels:
+        yield (
+            f"* For rubriek the labels of {len(run.reference.more_labels):,} more texts of the same kind "
+            "count too, which were classified after the passes."
+        )
     yield from (f"* {note}" for note in run.notes)
     yield "* One headline is measured in a process of its own, which has answered single texts only."
     yield (

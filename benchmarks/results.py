@@ -24,6 +24,8 @@ class Measured:
     engine_seconds: list[float] = field(default_factory=list)
     others: list[float] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
+    more_labels: list[str] = field(default_factory=list)
+    """Of further texts, which serve the agreement only: of a few hundred, one label is chance."""
     padding: float | None = None
     peak_memory: int = 0
     worker_pss: list[int] = field(default_factory=list)
@@ -103,8 +105,13 @@ class Run:
         return self.find(REFERENCE) or self.find(FP32)
 
     def agreement(self, contender: Measured) -> float | None:
-        """Share of the labels that are those of the reference."""
-        return None if self.reference is None else share_equal(self.reference.labels, contender.labels)
+        """Share of the labels that are those of the reference; of more texts, where both answered them."""
+        if self.reference is None:
+            return None
+        reference, labels = self.reference.labels, contender.labels
+        if self.reference.more_labels and contender.more_labels:
+            reference, labels = reference + self.reference.more_labels, labels + contender.more_labels
+        return share_equal(reference, labels)
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -220,6 +220,16 @@ def test_a_precision_that_disagrees_does_not_count_as_the_fastest():
     assert met(run)["rubriek's fastest precision with >= 99 % agreement >= 10 x Spark NLP"] is False
 
 
+def test_labels_of_more_texts_count_where_both_have_them():
+    run = a_run({REFERENCE: 8.0, FP32: 10.0, INT8: 2.5})
+    reference, fp32, int8 = run.measured
+    int8.labels = ["a", "b", "a"]
+    reference.more_labels, int8.more_labels = ["a"] * 9, ["a"] * 8 + ["b"]
+    assert run.agreement(int8) == pytest.approx(10 / 12)
+    assert run.agreement(fp32) == 1.0
+    assert "9 more texts" in markdown(run)
+
+
 def test_what_was_not_measured_is_neither_met_nor_missed():
     run = a_run({FP32: 10.0})
     assert met(run)["rubriek fp32 >= 2.7 x Spark NLP"] is None
@@ -246,7 +256,8 @@ def test_a_run_is_written_beside_its_pages_under_its_date(tmp_path):
 
 def test_a_worker_answers_in_json_whatever_its_libraries_print(tmp_path):
     texts = tmp_path / "texts.json"
-    texts.write_text(json.dumps({"texts": ["kort", "lang"], "headlines": ["kop"]}), encoding="utf-8")
+    given = {"texts": ["kort", "lang"], "headlines": ["kop"], "more": ["meer"]}
+    texts.write_text(json.dumps(given), encoding="utf-8")
     noisy = (
         "from benchmarks.contenders.worker import serve\n"
         "class Noisy:\n"
@@ -261,14 +272,15 @@ def test_a_worker_answers_in_json_whatever_its_libraries_print(tmp_path):
     command = [sys.executable, "-c", noisy, "--model", "m", "--texts", str(texts), "--max-length", "9"]
     done = subprocess.run(
         [*command, "--option", "a=b"],
-        input='{"do": "pass"}\n{"do": "latency"}\n',
+        input='{"do": "pass"}\n{"do": "latency"}\n{"do": "more"}\n',
         capture_output=True,
         text=True,
         cwd=ROOT,
         check=True,
     )
-    ready, whole, latency = map(json.loads, done.stdout.splitlines())
+    ready, whole, latency, more = map(json.loads, done.stdout.splitlines())
     assert ready["about"] == {"version": "1"}
     assert (whole["labels"], whole["padding"]) == (["k", "l"], 0.5)
     assert len(latency["seconds"]) == 1
+    assert more == {"labels": ["m"]}
     assert "loading {'a': 'b'}" in done.stderr

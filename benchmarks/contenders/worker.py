@@ -2,7 +2,7 @@
 
 Standard library only: contenders run in the environments of the peers, which share nothing else.
 Requests and answers are JSON, one a line: ``{"do": "pass"}`` classifies all texts, ``{"do": "latency"}`` each
-of some headlines alone.
+of some headlines alone, ``{"do": "more"}`` further texts, for their labels only.
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ class Contender(Protocol):
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("--model", type=Path, required=True)
-    parser.add_argument("--texts", type=Path, required=True, help="JSON: {texts: [...], headlines: [...]}")
+    parser.add_argument(
+        "--texts", type=Path, required=True, help="JSON: {texts: [...], headlines: [...], more: [...]}"
+    )
     parser.add_argument("--max-length", type=int, required=True)
     parser.add_argument("--alone", action="store_true", help="warm up with single texts: no others will come")
     parser.add_argument("--option", action="append", default=[], metavar="NAME=VALUE")
@@ -67,7 +69,10 @@ def serve(kind: type[Any], *, warm_up: int = WARM_UP) -> None:
         contender.classify(data["texts"][:warm_up])
     say(answers, about=contender.about, start_seconds=time.perf_counter() - started)
     for line in sys.stdin:
-        if json.loads(line)["do"] == "pass":
+        asked = json.loads(line)["do"]
+        if asked == "more":
+            say(answers, labels=contender.classify(data["more"])[0])
+        elif asked == "pass":
             started = time.perf_counter()
             labels, known = contender.classify(data["texts"])
             say(answers, seconds=time.perf_counter() - started, labels=labels, **known)
