@@ -124,6 +124,20 @@ def test_a_graph_without_int8_weights_cannot_be_turned_back(fp32):
         dequantize_graph(fp32)
 
 
+def test_the_sample_is_shown_batch_by_batch(fp32, rows):
+    taken = []
+
+    def track(items, what):
+        for item in items:
+            taken.append(what)
+            yield item
+
+    good, bad = rows[0], np.full_like(rows[0], 10**9)
+    with pytest.raises(EngineError):
+        quantize_graph(fp32, [(ids, np.ones_like(ids)) for ids in (good, bad, good)], track)
+    assert taken == ["Measuring activations"] * 2
+
+
 def test_a_rare_large_value_does_not_coarsen_the_steps_of_all_others():
     rows = np.random.default_rng(0).normal(0, 1, (256, 50)).astype(np.float32)
     high = rows.max(axis=0)

@@ -152,6 +152,17 @@ def test_a_matrix_with_too_few_values_is_left_for_the_engine_to_refuse():
     assert model.SerializeToString() == before
 
 
+def test_a_damaged_graph_is_left_for_the_engine_to_refuse():
+    nameless = a_network(RELU)
+    del nameless.graph.node[1].output[:]
+    negative = a_network(RELU, up=np.ones((1, WIDTH), np.float32))
+    negative.graph.initializer[0].dims[:] = [-1, -WIDTH]
+    for model in (nameless, negative):
+        before = model.SerializeToString()
+        space_rows(model)
+        assert model.SerializeToString() == before
+
+
 def test_channels_that_are_in_use_are_not_taken_out():
     model = a_network(width=WIDTH + SPARE)
     before = model.SerializeToString()

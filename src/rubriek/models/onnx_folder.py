@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,6 +24,11 @@ from rubriek.models.onnx_graph import logits_of, precision_of, read_graph, use_i
 from rubriek.models.row_spacing import space_rows
 from rubriek.models.staging import staged
 from rubriek.models.tokenizer_files import VOCABULARY, ImportedTokenizer, read_tokenizer
+
+if TYPE_CHECKING:
+    import onnx
+
+    from rubriek.engines import Stored
 
 PLACES = (MODEL, f"onnx/{MODEL}")
 LABELS = "labels.txt"
@@ -55,11 +61,7 @@ def import_onnx(
     file = find_onnx(folder)
     if file is None:
         raise ModelError(f"{folder} has no {MODEL}.", expected=" or ".join(PLACES), found=listing(folder))
-    model, external = read_graph(file)
-    precision = precision_of(model)
-    use_inputs(model, file)
-    logits_of(model, file)
-    space_rows(model)
+    model, precision, external = read_classifier(file)
     config = read_config(folder) if (folder / CONFIG).is_file() else None
     home = _home(folder, (TOKENIZER, VOCABULARY))
     tokenizer = read_tokenizer(home, vocabulary_size(model) or _vocab_size(config))
@@ -85,6 +87,26 @@ def import_onnx(
             source=source_of("onnx", folder, files),
         ).seal()
     return Bundle.open(target)
+
+
+def read_classifier(file: Path) -> tuple[onnx.ModelProto, Stored, tuple[Path, ...]]:
+    """Read a graph and make of it what a bundle holds.
+
+    Returns
+    -------
+    model : onnx.ModelProto
+        With the inputs and the output of all bundles, and all tensors inside.
+    precision : {"fp32", "int8"}
+        What its weights are.
+    files : tuple of Path
+        The files that external tensors came from.
+    """
+    model, files = read_graph(file)
+    precision = precision_of(model)
+    use_inputs(model, file)
+    logits_of(model, file)
+    space_rows(model)
+    return model, precision, files
 
 
 def _home(folder: Path, names: tuple[str, ...]) -> Path:

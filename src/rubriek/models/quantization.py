@@ -114,7 +114,7 @@ def quantize_graph(
             expected="products of activations with constant fp32 matrices",
             found="none",
         )
-    seen = _observe(model, list(linears), track(batches, "Measuring activations"))
+    seen = _observe(model, list(linears), batches, track)
     for source, readers in track(linears.items(), "Rounding weights"):
         graph.replace_linears(source, readers, seen.pop(source))
     graph.replace_tables()
@@ -203,7 +203,7 @@ class _Seen:
             self.moments += rows.T @ rows
 
 
-def _observe(model: onnx.ModelProto, names: list[str], batches: Iterable[Batch]) -> dict[str, _Seen]:
+def _observe(model: onnx.ModelProto, names: list[str], batches: Batches, track: Track) -> dict[str, _Seen]:
     """Measure the named tensors, over real pieces only."""
     onnx = need("onnx", extra="models", purpose=PURPOSE)
     from rubriek.engines.onnxruntime import OnnxRuntimeEngine
@@ -213,13 +213,12 @@ def _observe(model: onnx.ModelProto, names: list[str], batches: Iterable[Batch])
     for name in names:
         watched.graph.output.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None))
     seen: dict[str, _Seen] = {}
-    batches = list(batches)
     keep = -(-ROWS_KEPT // max(1, len(batches)))
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "watched.onnx"
         onnx.save(watched, file, save_as_external_data=True, location="weights")
         engine = OnnxRuntimeEngine(file, precision="fp32", threads=1)
-        for ids, mask in batches:
+        for ids, mask in track(batches, "Measuring activations"):
             real = mask.astype(bool)
             for name, values in zip(names, engine.values(ids, mask, names), strict=True):
                 of_pieces = values.ndim == 3 and values.shape[:2] == mask.shape

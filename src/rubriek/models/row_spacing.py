@@ -44,7 +44,7 @@ def space_rows(model: onnx.ModelProto) -> None:
         where nothing else reads the matrices, or what lies between the two.
     """
     for inner in _inner_layers(model):
-        if inner.width and inner.width % CONFLICT == 0:
+        if inner.width % CONFLICT == 0:
             inner.resize(inner.width + SPARE)
             del model.graph.value_info[:]  # the shapes that it states hold no longer
 
@@ -99,7 +99,8 @@ class _Inner:
 
 def _inner_layers(model: onnx.ModelProto) -> list[_Inner]:
     """Find the products whose results go, channel by channel, into one other product and nowhere else."""
-    if len(list(graphs(model))) > 1:  # what a graph inside a node reads would have to be followed too
+    # What a graph inside a node reads would have to be followed too; a node without a result is damaged.
+    if len(list(graphs(model))) > 1 or not all(node.output for node in model.graph.node):
         return []
     return list(_Follower(model).all())
 
@@ -169,4 +170,4 @@ def _is_whole_fp32(tensor: onnx.TensorProto) -> bool:
     """Whether a tensor has as many values as it says; a damaged one is left for the engine to refuse."""
     size = math.prod(tensor.dims)
     whole = len(tensor.raw_data) == 4 * size or len(tensor.float_data) == size
-    return bool(whole and tensor.data_type == tensor.FLOAT)
+    return bool(whole and tensor.data_type == tensor.FLOAT and min(tensor.dims, default=1) > 0)

@@ -13,15 +13,8 @@ from rubriek.errors import RubriekWarning, SavedModelError, TokenizerError, Unsu
 from rubriek.models import checks
 from rubriek.models.bundle import MODEL, TOKENIZER, Bundle, ProblemType
 from rubriek.models.huggingface import choose_length, save_model
-from rubriek.models.onnx_folder import try_out
-from rubriek.models.onnx_graph import (
-    logits_of,
-    precision_of,
-    read_graph,
-    use_inputs,
-    vocabulary_size,
-)
-from rubriek.models.row_spacing import space_rows
+from rubriek.models.onnx_folder import read_classifier, try_out
+from rubriek.models.onnx_graph import vocabulary_size
 from rubriek.models.staging import staged
 from rubriek.models.tokenizer_files import KINDS, ImportedTokenizer
 from rubriek.models.wordpiece import Casing, build_wordpiece
@@ -106,11 +99,7 @@ def import_sparknlp(
             saved.onnx.copy(file)
         elif isinstance(saved.onnx, bytes):
             file.write_bytes(saved.onnx)
-        model, _ = read_graph(file)
-        precision = precision_of(model)
-        use_inputs(model, file)
-        logits_of(model, file)
-        space_rows(model)
+        model, precision, _ = read_classifier(file)
         _check_ids(saved, vocabulary_size(model))
         save_model(model, partial / MODEL)
         (partial / TOKENIZER).write_text(tokenizer.text, encoding="utf-8")
