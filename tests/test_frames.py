@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -182,3 +184,27 @@ def test_chunks_keep_every_text_in_order(texts, rows):
 def test_a_chunk_closes_early_on_long_texts(monkeypatch):
     monkeypatch.setattr(frames, "CHARACTERS_AT_ONCE", 10)
     assert [len(chunk) for chunk in frames.chunked(["x" * 6] * 5)] == [2, 2, 1]
+
+
+@given(
+    st.lists(st.lists(st.none() | st.integers(0, 60).map("x".__mul__), max_size=12), max_size=5),
+    st.integers(1, 9),
+    st.integers(1, 400),
+)
+def test_gathered_rows_are_bounded_and_where_a_table_ends_follows_from_where_it_begins(batches, rows, size):
+    """So a job that goes on behind a finished table cuts the same ones as one that was never interrupted."""
+    texts = pa.array([text for batch in batches for text in batch], pa.string())
+    whole = pa.record_batch({"text": texts, "kind": texts.dictionary_encode()})
+    ends = np.cumsum([len(batch) for batch in batches], dtype=int).tolist()
+
+    def tables(start: int = 0) -> list[pa.Table]:
+        bounds = itertools.pairwise([0, *ends])
+        parts = (whole.slice(max(first, start), max(0, last - max(first, start))) for first, last in bounds)
+        return list(frames.gathered(parts, rows=rows, size=size))
+
+    found = tables()
+    assert [row for table in found for row in table["text"].to_pylist()] == texts.to_pylist()
+    assert all(1 <= len(table) <= rows for table in found)
+    starts = np.cumsum([0, *map(len, found)]).tolist()
+    for number, start in enumerate(starts[:-1]):
+        assert [len(table) for table in tables(start)] == [len(table) for table in found[number:]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -144,6 +145,52 @@ def windows(texts: pa.ChunkedArray) -> Iterator[tuple[int, int]]:
         bounds = [0, *(np.flatnonzero(np.diff(filled)) + 1).tolist(), len(sizes)]
         for first, last in pairwise(bounds):
             yield start + first, last - first
+
+
+def gathered(batches: Iterable[pa.RecordBatch], *, rows: int, size: int) -> Iterator[pa.Table]:
+    """Gather batches of any size into tables of many rows and bounded memory.
+
+    Parameters
+    ----------
+    batches : iterable of pyarrow.RecordBatch
+        Read no further ahead than the table at hand.
+    rows : int
+        Most rows of a table.
+    size : int
+        A table ends with the row that brings all its columns together to so many bytes. Where it ends follows
+        from where it begins, and from nothing before.
+
+    Yields
+    ------
+    pyarrow.Table
+        Never empty; nothing is copied.
+
+    Examples
+    --------
+    >>> batch = pa.record_batch({"text": ["a", "b"]})
+    >>> [len(table) for table in gathered([batch] * 4, rows=5, size=1000)]
+    [5, 3]
+    >>> [len(table) for table in gathered([batch] * 4, rows=5, size=2)]
+    [1, 1, 1, 1, 1, 1, 1, 1]
+    """
+    held: list[pa.RecordBatch] = []
+    held_rows = held_size = 0
+    for batch in batches:
+        at = 0
+        while at < batch.num_rows:
+            rest = batch.slice(at, rows - held_rows)
+            whole = rest.slice(0, 0).nbytes  # what every slice has whole, such as a dictionary
+            wanted = size - held_size + whole
+            fitting = range(1, rest.num_rows)
+            part = rest.slice(0, 1 + bisect_left(fitting, wanted, key=lambda end: rest.slice(0, end).nbytes))
+            held.append(part)
+            at, held_rows = at + part.num_rows, held_rows + part.num_rows
+            held_size += part.nbytes - whole
+            if held_rows == rows or held_size >= size:
+                yield pa.Table.from_batches(held)
+                held, held_rows, held_size = [], 0, 0
+    if held:
+        yield pa.Table.from_batches(held)
 
 
 def column(values: Sequence[object], first_row: int = 0) -> pa.Array:

@@ -234,6 +234,16 @@ class TestBinary:
             assert whole.schema.metadata[b"note"] == b"kept"
             assert whole.schema.field("kind").type == self.TABLE.schema.field("kind").type
 
+    def test_tables_are_bounded_in_bytes_too(self, tmp_path, monkeypatch):
+        monkeypatch.setattr("rubriek.files.arrow.CHUNK_BYTES", 20_000)
+        texts = ["x" * 1_000 * (number % 7) for number in range(50)] + ["y" * 50_000, "z"]
+        pq.write_table(pa.table({"text": texts}), tmp_path / "a.parquet")
+        source = open_source(tmp_path / "a.parquet")
+        tables = list(source.tables(source.survey(["text"], pytest.fail), ["text"]))
+        assert [text for table in tables for text in table["text"].to_pylist()] == texts
+        assert len(tables) < 20
+        assert all(table.nbytes < 46_000 for table in tables if "y" * 50_000 not in table["text"].to_pylist())
+
     @pytest.mark.parametrize("name", ["a.parquet", "a.feather"])
     @given(cut=st.integers(0, 400), junk=st.binary(max_size=40))
     def test_a_damaged_file_gives_an_error_of_ours(self, tmp_path_factory, name, cut, junk):

@@ -12,6 +12,10 @@ import pyarrow as pa
 from rubriek.errors import FileError
 from rubriek.files.formats import Format
 from rubriek.files.sources import CHUNK_ROWS, Layout, OnProblem, Survey, unique_names
+from rubriek.frames import gathered
+
+#: A table is closed early when its columns hold this many bytes.
+CHUNK_BYTES = 64 * 2**20
 
 
 class BinarySource:
@@ -55,27 +59,14 @@ class BinarySource:
 
     def tables(self, survey: Survey, text_columns: Sequence[str], *, start: int = 0) -> Iterator[pa.Table]:
         """Yield the rows from row ``start`` on, in order, as tables of at most `CHUNK_ROWS` rows."""
-        pending: list[pa.RecordBatch] = []
-        rows = 0
-        for batch in self._checked_batches():
-            rest = batch.slice(start)
-            start = max(0, start - batch.num_rows)
-            while rest.num_rows:
-                pending.append(rest.slice(0, CHUNK_ROWS - rows))
-                rest = rest.slice(CHUNK_ROWS - rows)
-                rows += pending[-1].num_rows
-                if rows == CHUNK_ROWS:
-                    yield self._table(pending)
-                    pending, rows = [], 0
-        if rows:
-            yield self._table(pending)
+        for table in gathered(self._batches_from(start), rows=CHUNK_ROWS, size=CHUNK_BYTES):
+            yield table.replace_schema_metadata(self._schema.metadata)
 
-    def _table(self, batches: list[pa.RecordBatch]) -> pa.Table:
-        return pa.Table.from_batches(batches).replace_schema_metadata(self._schema.metadata)
-
-    def _checked_batches(self) -> Iterator[pa.RecordBatch]:
+    def _batches_from(self, start: int) -> Iterator[pa.RecordBatch]:
         try:
-            yield from self._batches()
+            for batch in self._batches():
+                yield batch.slice(start)
+                start = max(0, start - batch.num_rows)
         except (pa.ArrowException, OSError) as error:
             raise self._damaged(error) from error
 

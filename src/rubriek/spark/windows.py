@@ -36,19 +36,7 @@ def windows(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
     >>> [len(window) for window in windows(iter([batch] * 10_000))]
     [16384, 3616]
     """
-    held: list[pa.RecordBatch] = []
-    rows = size = 0
-    for batch in batches:
-        at = 0
-        while at < batch.num_rows:
-            part = batch.slice(at, frames.ROWS_AT_ONCE - rows)
-            held.append(part)
-            at, rows, size = at + part.num_rows, rows + part.num_rows, size + part.nbytes
-            if rows == frames.ROWS_AT_ONCE or size >= BYTES_AT_ONCE:
-                yield pa.Table.from_batches(held)
-                held, rows, size = [], 0, 0
-    if held:
-        yield pa.Table.from_batches(held)
+    return frames.gathered(batches, rows=frames.ROWS_AT_ONCE, size=BYTES_AT_ONCE)
 
 
 def map_windows(
