@@ -250,6 +250,32 @@ def test_an_input_of_several_windows_is_answered_in_order(by_hand, monkeypatch):
     ]
 
 
+@shared_model
+@given(st.lists(lists_of_texts | st.just([]), max_size=6), st.sampled_from([8, 64, 1000]))
+def test_columns_one_after_the_other_are_answered_as_each_alone(by_hand, columns, budget):
+    arrays = [pa.array(column, pa.string()) for column in columns]
+    counted = [Statistics() for _ in columns]
+    found = list(by_hand.classify_each(zip(arrays, counted, strict=True), token_budget=budget))
+    alone = [Statistics() for _ in columns]
+    for table, array, one in zip(found, arrays, alone, strict=True):
+        assert table.equals(by_hand.classify(array, statistics=one, token_budget=budget))
+    for one, other in zip(counted, alone, strict=True):
+        one.seconds = other.seconds
+    assert counted == alone
+
+
+def test_columns_are_read_one_further_and_no_more(by_hand):
+    read = []
+
+    def columns():
+        for number in range(9):
+            read.append(number)
+            yield pa.array([f"koning {number}"]), Statistics()
+
+    for number, _ in enumerate(by_hand.classify_each(columns())):
+        assert read == list(range(min(number + 2, 9)))
+
+
 def test_defaults_come_from_load_and_calls_override_them(tiny_a):
     classifier = rubriek.load(tiny_a.folder, max_length=8)
     text = "koning " * 30

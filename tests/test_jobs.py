@@ -17,6 +17,7 @@ import pyarrow.feather
 import pyarrow.parquet as pq
 import pytest
 
+import rubriek
 from fake_classifier import FakeClassifier
 from rubriek import jobs
 from rubriek.errors import ColumnError, FileError, JobError, MalformedRowError, OptionError, TextTooLongError
@@ -457,7 +458,11 @@ class TestRefused:
         with pytest.raises(JobError, match="is not a folder"):
             run(source, output)
 
-    def test_a_text_that_is_too_long_is_told_with_its_place(self, source, output):
-        error = TextTooLongError("1 texts have more pieces than are read at once.", found="9 in row 2")
-        with pytest.raises(TextTooLongError, match=r"counting after row 8: 1 texts(.|\n)*9 in row 2"):
-            run(source, output, StopsAfter(8, error))
+    def test_a_text_that_is_too_long_is_told_with_its_place(self, source, output, tiny_a):
+        lines = source.read_text(encoding="utf-8").splitlines()
+        lines[11] = "010,koning koning koning koning koning koning"
+        source.write_text("\n".join(lines), encoding="utf-8")
+        classifier = rubriek.load(tiny_a.folder, max_length=7, overflow="error")
+        place = r"counting after row 8: 1 texts(.|\n)*8 in row 2: 'koning"
+        with pytest.raises(TextTooLongError, match=place):
+            run(source, output, classifier)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -13,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rubriek import batching, frames, results
+from rubriek import batching, frames, results, running
 from rubriek.errors import OptionError, TextTooLongError
 from rubriek.options import Options
 from rubriek.predictions import Prediction, Predictions
@@ -197,8 +195,7 @@ class Classifier:
         settled = self._settled(options)
         texts = frames.read(data, text_column, prefix)
         statistics = Statistics()
-        parts = [self._classify(chunk, settled, statistics) for chunk in texts.chunks]
-        result = pa.concat_tables([results.schema(self.bundle, settled).empty_table(), *parts])
+        result = self._classify(texts.chunks, settled, statistics)
         return Predictions(result, statistics) if texts.attach is None else texts.attach(result)
 
     def stream(
@@ -238,7 +235,7 @@ class Classifier:
 
     def _stream(self, texts: Iterable[str | None], window: int, options: Options) -> Iterator[Prediction]:
         for chunk in frames.chunked(texts, window):
-            yield from Predictions(self._classify(chunk, options, Statistics()), Statistics())
+            yield from Predictions(self._classify([chunk], options, Statistics()), Statistics())
 
     def classify(
         self, texts: pa.Array | pa.ChunkedArray, *, statistics: Statistics | None = None, **options: Any
@@ -268,7 +265,48 @@ class Classifier:
         """
         options_ = self._settled(options)
         column = frames.strings(texts, "the column")
-        return self._classify(column, options_, Statistics() if statistics is None else statistics)
+        return self._classify([column], options_, Statistics() if statistics is None else statistics)
+
+    def classify_each(
+        self, columns: Iterable[tuple[pa.Array | pa.ChunkedArray, Statistics]], **options: Any
+    ) -> Iterator[pa.Table]:
+        """Classify one Arrow column after the other; the engine does not wait while the next one comes.
+
+        Parameters
+        ----------
+        columns : iterable of (pyarrow string array, Statistics)
+            The texts, null where there is none, and where their counts and times are added. Each is tokenised
+            whole: its size is the caller's to limit. Read one further than the answers handed out.
+        **options
+            See `Options`.
+
+        Yields
+        ------
+        pyarrow.Table
+            What `classify` gives, for each column.
+
+        Raises
+        ------
+        TextTooLongError
+            If ``overflow="error"`` and a text is too long; the column before may still be without answers.
+        OptionError
+            If an option has a value that cannot be used.
+
+        Examples
+        --------
+        >>> import pyarrow, rubriek
+        >>> from rubriek.statistics import Statistics
+        >>> days = ["Beurs sluit hoger"], ["Koning opent museum", "Beurs sluit lager"]
+        >>> columns = ((pyarrow.array(day), Statistics()) for day in days)
+        >>> [table["label"].to_pylist() for table in rubriek.load("nl-news").classify_each(columns)]
+        [['Economie'], ['Koningshuis', 'Economie']]
+        """
+        settled = self._settled(options)
+        named = ((frames.strings(texts, "the column"), statistics) for texts, statistics in columns)
+        return self._answered(
+            (self._prepare(column.combine_chunks(), settled, statistics), statistics)
+            for column, statistics in named
+        )
 
     def classify_tokens(
         self, tokens: Tokens, *, statistics: Statistics | None = None, **options: Any
@@ -303,7 +341,8 @@ class Classifier:
         with counted.timed("pack"):
             distinct, which = tokens.distinct()
             empty = np.diff(distinct.offsets) == 0
-        return self._answer(self._cut(distinct, pa.array(which), empty, options_, counted), counted)
+        prepared = self._cut(distinct, pa.array(which), empty, options_, counted)
+        return next(self._answered([(prepared, counted)]))
 
     def prepare(self, texts: pa.Array | pa.ChunkedArray, **options: Any) -> Prepared:
         """Tokenise and cut texts: the first half of the path, for who runs batches of many callers together.
@@ -455,15 +494,19 @@ class Classifier:
         return options
 
     def _classify(
-        self, texts: pa.Array | pa.ChunkedArray, options: Options, statistics: Statistics
+        self, columns: Iterable[pa.Array | pa.ChunkedArray], options: Options, statistics: Statistics
     ) -> pa.Table:
-        parts = [
-            self._answer(self._prepare(window, options, statistics), statistics) for window in _windows(texts)
-        ]
-        return pa.concat_tables([results.schema(self.bundle, options).empty_table(), *parts])
+        windows = (
+            (self._prepare(window, options, statistics), statistics)
+            for column in columns
+            for window in _windows(column)
+        )
+        empty = results.schema(self.bundle, options).empty_table()
+        return pa.concat_tables([empty, *self._answered(windows)])
 
-    def _answer(self, prepared: Prepared, statistics: Statistics) -> pa.Table:
-        return self._finish(prepared, self._run(prepared, statistics), statistics)
+    def _answered(self, windows: Iterable[tuple[Prepared, Statistics]]) -> Iterator[pa.Table]:
+        for window in running.run(self.engine, windows, len(self.labels)):
+            yield self._finish(window.prepared, window.logits, window.statistics)
 
     def _prepare(self, texts: pa.Array, options: Options, statistics: Statistics) -> Prepared:
         """Tokenise one window: each distinct text once."""
@@ -501,42 +544,6 @@ class Classifier:
             answered = answers.take(prepared.rows)
         self._count(answered, statistics, distinct=len(prepared.counts))
         return answered
-
-    def _run(self, prepared: Prepared, statistics: Statistics) -> NDArray[np.float32]:
-        """Send every sequence through the engine, in batches, and bring the logits back into order."""
-        logits = np.zeros((len(prepared), len(self.labels)), dtype=np.float32)
-        budget = prepared.options.token_budget or self.engine.token_budget
-        lengths = prepared.sequences.lengths
-        parallel = self.engine.parallel
-        plan = list(batching.plan(lengths, token_budget=budget, parallel=parallel))
-        alone = len(plan) == 1
-        running: deque[tuple[NDArray[np.intp], Future[NDArray[np.float32]]]] = deque()
-
-        def collect() -> None:
-            batch, future = running.popleft()
-            with statistics.timed("engine"):
-                logits[batch] = future.result()
-            real = int(lengths[batch].sum())
-            statistics.batches += 1
-            statistics.windows += len(batch)
-            statistics.tokens += real
-            statistics.padding += len(batch) * int(lengths[batch].max()) - real
-            statistics.progressed()
-
-        with ThreadPoolExecutor(parallel, "rubriek") as pool:
-            try:
-                for batch in plan:
-                    with statistics.timed("pack"):
-                        ids, mask = prepared.assemble(batch)
-                        running.append((batch, pool.submit(self.engine.run, ids, mask, alone=alone)))
-                    if len(running) > parallel:
-                        collect()
-                while running:
-                    collect()
-            finally:
-                for _, future in running:
-                    future.cancel()
-        return logits
 
     def _count(self, answered: pa.Table, statistics: Statistics, *, distinct: int) -> None:
         nulls = answered.column("tokens").null_count

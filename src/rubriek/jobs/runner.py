@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import io
 import tempfile
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -18,7 +19,7 @@ from rubriek.files.lines import Problem
 from rubriek.files.sinks import open_sink
 from rubriek.files.sources import Survey
 from rubriek.jobs.disk import explained
-from rubriek.jobs.folder import JobFolder, Part
+from rubriek.jobs.folder import JobFolder
 from rubriek.jobs.job import Job, Report
 from rubriek.jobs.lock import locked
 from rubriek.jobs.manifest import settings
@@ -105,7 +106,9 @@ def _run(
 ) -> Report:
     before = _stamp(job.source.path)
     skipped, survey = _survey(job, folder)
-    empty = _answered(job, classifier, survey.schema.empty_table(), Statistics())
+    ((empty, _),) = _answered(
+        job, classifier, [survey.schema.empty_table()], Statistics(), lambda statistics: None
+    )
     with open_sink(io.BytesIO(), empty.schema, job.format) as sink:
         sink.write(empty)  # a column that the format cannot hold is an error now, not after hours
     parts = folder.begin(_manifest(job, classifier), restart=restart)
@@ -114,10 +117,9 @@ def _run(
         total += part.statistics
     finished = sum(part.rows for part in parts)
     on_start(survey.rows, finished)
-    for table in job.source.tables(survey, job.text_columns, start=finished):
-        part = _work(job, classifier, folder, len(parts), table, total, on_progress)
-        total += part.statistics
-        parts.append(part)
+    tables = job.source.tables(survey, job.text_columns, start=finished)
+    for table, statistics in _answered(job, classifier, tables, total, on_progress):
+        parts.append(folder.add(len(parts), table, statistics))
     if _stamp(job.source.path) != before:
         raise JobError(
             f"{job.source.name} was changed while it was read.",
@@ -156,42 +158,48 @@ def _manifest(job: Job, classifier: Classifier) -> dict[str, Any]:
     }
 
 
-def _work(
-    job: Job,
-    classifier: Classifier,
-    folder: JobFolder,
-    number: int,
-    table: pa.Table,
-    total: Statistics,
-    on_progress: OnProgress,
-) -> Part:
-    rows = table.num_rows  # not the table: the statistics outlive it, and would keep it in memory
+def _answered(
+    job: Job, classifier: Classifier, tables: Iterable[pa.Table], total: Statistics, on_progress: OnProgress
+) -> Iterator[tuple[pa.Table, Statistics]]:
+    """Classify tables one after the other; yield each with its answers, and what they added to the total."""
+    begun: deque[tuple[frames.Texts, Statistics]] = deque()
+    read = total.documents
 
-    def progressed(statistics: Statistics) -> None:
-        so_far = Statistics()
-        so_far += total
-        so_far += statistics
-        # Documents are counted when a whole window of them is answered; sequences show how far it is.
-        so_far.documents = total.documents + max(statistics.documents, min(rows, statistics.windows))
-        on_progress(so_far)
+    def columns() -> Iterator[tuple[pa.ChunkedArray, Statistics]]:
+        nonlocal read
+        for table in tables:
+            texts = frames.read(table, job.text_columns, job.prefix)
+            statistics = Statistics(on_progress=_progress(total, table.num_rows, on_progress))
+            begun.append((texts, statistics))
+            yield from ((column, statistics) for column in texts.chunks)
+            read += table.num_rows
 
-    statistics = Statistics(on_progress=progressed)
     try:
-        return folder.add(number, _answered(job, classifier, table, statistics), statistics)
+        for answers in classifier.classify_each(columns(), **job.options):
+            texts, statistics = begun.popleft()
+            total += statistics
+            assert texts.attach is not None
+            yield texts.attach(answers), statistics
     except TextTooLongError as error:
         # The classifier counts within the rows that it was given.
-        before = f"{job.source.name}, counting after row {total.documents}: " if total.documents else ""
+        before = f"{job.source.name}, counting after row {read}: " if read else ""
         raise TextTooLongError(
             before + error.message, expected=error.expected, found=error.found, hint=error.hint
         ) from error
 
 
-def _answered(job: Job, classifier: Classifier, table: pa.Table, statistics: Statistics) -> pa.Table:
-    texts = frames.read(table, job.text_columns, job.prefix)
-    results = [classifier.classify(c, statistics=statistics, **job.options) for c in texts.chunks]
-    assert texts.attach is not None
-    answered: pa.Table = texts.attach(pa.concat_tables(results))
-    return answered
+def _progress(total: Statistics, rows: int, on_progress: OnProgress) -> OnProgress:
+    """Make what follows a table: its statistics outlive it, and must not keep it in memory."""
+
+    def progressed(statistics: Statistics) -> None:
+        so_far = Statistics()
+        so_far += total
+        so_far += statistics
+        # Documents are counted when all rows of a table are answered; sequences show how far it is.
+        so_far.documents = total.documents + max(statistics.documents, min(rows, statistics.windows))
+        on_progress(so_far)
+
+    return progressed
 
 
 def _stamp(path: Path) -> tuple[int, int]:
