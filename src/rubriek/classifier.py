@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rubriek import batching, frames, results, running
+from rubriek import batching, frames, in_flight, results
 from rubriek.errors import OptionError, TextTooLongError
 from rubriek.options import Options
 from rubriek.predictions import Prediction, Predictions
@@ -505,7 +505,7 @@ class Classifier:
         return pa.concat_tables([empty, *self._answered(windows)])
 
     def _answered(self, windows: Iterable[tuple[Prepared, Statistics]]) -> Iterator[pa.Table]:
-        for window in running.run(self.engine, windows, len(self.labels)):
+        for window in in_flight.run(self.engine, windows, len(self.labels)):
             yield self._finish(window.prepared, window.logits, window.statistics)
 
     def _prepare(self, texts: pa.Array, options: Options, statistics: Statistics) -> Prepared:

@@ -10,9 +10,9 @@ import pytest
 
 from rubriek.batching import SPECIAL_TOKENS, cut
 from rubriek.errors import EngineError
+from rubriek.in_flight import WAITING, run
 from rubriek.options import Options
 from rubriek.prepared import Prepared
-from rubriek.running import WAITING, run
 from rubriek.statistics import Statistics
 from rubriek.tokens import SpecialIds, Tokens
 
