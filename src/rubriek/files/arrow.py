@@ -14,8 +14,8 @@ from rubriek.files.formats import Format
 from rubriek.files.sources import CHUNK_ROWS, Layout, OnProblem, Survey, unique_names
 from rubriek.frames import gathered
 
-#: A table is closed early when its columns hold this many bytes.
-CHUNK_BYTES = 64 * 2**20
+#: A table is closed early when its columns hold this many bytes; as `CHUNK_CHARACTERS` for text files.
+CHUNK_BYTES = 4 * 2**20
 
 
 class BinarySource:
