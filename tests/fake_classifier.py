@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import zlib
 from types import SimpleNamespace
 
@@ -54,16 +55,10 @@ class FakeClassifier:
         )
 
     def classify_each(self, columns, **options):
-        before = None
-        for column in columns:  # read one further, as the real one does
-            if before is not None:
-                yield self._answered(*before, options)
-            before = column
-        if before is not None:
-            yield self._answered(*before, options)
-
-    def _answered(self, texts, statistics, options):
-        return self.classify(texts, statistics=statistics, **options)
+        # Read one further than answered, as the real one does.
+        for before, _ in itertools.pairwise(itertools.chain(columns, [None])):
+            texts, statistics = before
+            yield self.classify(texts, statistics=statistics, **options)
 
     @staticmethod
     def _scores(text: str) -> dict[str, float]:

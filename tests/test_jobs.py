@@ -57,15 +57,15 @@ class Interrupted(BaseException):
 
 
 class StopsAfter(FakeClassifier):
-    """Fails when more texts come than it was made for."""
+    """Is interrupted when more texts come than it was made for."""
 
-    def __init__(self, texts: int, error: BaseException | None = None) -> None:
+    def __init__(self, texts: int) -> None:
         super().__init__()
-        self._texts, self._error = texts, error or Interrupted()
+        self._texts = texts
 
     def classify(self, texts, **options):
         if len(self.answered) + len(texts) > self._texts:
-            raise self._error
+            raise Interrupted
         return super().classify(texts, **options)
 
 

@@ -302,10 +302,8 @@ class Classifier:
         [['Economie'], ['Koningshuis', 'Economie']]
         """
         settled = self._settled(options)
-        named = ((frames.strings(texts, "the column"), statistics) for texts, statistics in columns)
         return self._answered(
-            (self._prepare(column.combine_chunks(), settled, statistics), statistics)
-            for column, statistics in named
+            (self._prepare(_whole(texts), settled, statistics), statistics) for texts, statistics in columns
         )
 
     def classify_tokens(
@@ -342,7 +340,8 @@ class Classifier:
             distinct, which = tokens.distinct()
             empty = np.diff(distinct.offsets) == 0
         prepared = self._cut(distinct, pa.array(which), empty, options_, counted)
-        return next(self._answered([(prepared, counted)]))
+        (answered,) = self._answered([(prepared, counted)])
+        return answered
 
     def prepare(self, texts: pa.Array | pa.ChunkedArray, **options: Any) -> Prepared:
         """Tokenise and cut texts: the first half of the path, for who runs batches of many callers together.
@@ -376,9 +375,7 @@ class Classifier:
         >>> len(prepared), [answer["label"] for answer in answers]
         (1, ['Economie', None, 'Economie'])
         """
-        settled = self._settled(options)
-        column = frames.strings(texts, "the column")
-        return self._prepare(column.combine_chunks(), settled, Statistics())
+        return self._prepare(_whole(texts), self._settled(options), Statistics())
 
     def finish(
         self, prepared: Prepared, logits: NDArray[np.float32], *, problem_type: ProblemType | None = None
@@ -554,6 +551,10 @@ class Classifier:
         statistics.truncated += pc.sum(answered.column("truncated")).as_py() or 0
         statistics.labels.update(results.counted(answered.column("label")))
         statistics.progressed()
+
+
+def _whole(texts: pa.Array | pa.ChunkedArray) -> pa.Array:
+    return frames.strings(texts, "the column").combine_chunks()
 
 
 def _windows(texts: pa.Array | pa.ChunkedArray) -> Iterator[pa.Array]:

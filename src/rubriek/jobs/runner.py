@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 OnStart: TypeAlias = Callable[[int, int], None]
 OnProgress: TypeAlias = Callable[[Statistics], None]
+Attach: TypeAlias = Callable[[pa.Table], pa.Table]
 
 _PREVIEW_ROWS = 10
 
@@ -162,7 +163,7 @@ def _answered(
     job: Job, classifier: Classifier, tables: Iterable[pa.Table], total: Statistics, on_progress: OnProgress
 ) -> Iterator[tuple[pa.Table, Statistics]]:
     """Classify tables one after the other; yield each with its answers, and what they added to the total."""
-    begun: deque[tuple[frames.Texts, Statistics]] = deque()
+    begun: deque[tuple[Attach, Statistics]] = deque()
     read = total.documents
 
     def columns() -> Iterator[tuple[pa.ChunkedArray, Statistics]]:
@@ -170,16 +171,17 @@ def _answered(
         for table in tables:
             texts = frames.read(table, job.text_columns, job.prefix)
             statistics = Statistics(on_progress=_progress(total, table.num_rows, on_progress))
-            begun.append((texts, statistics))
-            yield from ((column, statistics) for column in texts.chunks)
+            (column,) = texts.chunks
+            assert texts.attach is not None
+            begun.append((texts.attach, statistics))
+            yield column, statistics
             read += table.num_rows
 
     try:
         for answers in classifier.classify_each(columns(), **job.options):
-            texts, statistics = begun.popleft()
+            attach, statistics = begun.popleft()
             total += statistics
-            assert texts.attach is not None
-            yield texts.attach(answers), statistics
+            yield attach(answers), statistics
     except TextTooLongError as error:
         # The classifier counts within the rows that it was given.
         before = f"{job.source.name}, counting after row {read}: " if read else ""

@@ -15,20 +15,10 @@ BYTES_AT_ONCE = 64 * 2**20
 
 
 def windows(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
-    """Gather batches of any size into windows of many rows and bounded memory.
+    """Gather batches into windows; see `rubriek.frames.gathered`.
 
     A window has as many rows as one of the local path, so that equal rows in equal order are packed into
     equal batches there and here; it closes earlier where its columns hold `BYTES_AT_ONCE`.
-
-    Parameters
-    ----------
-    batches : iterator of pyarrow.RecordBatch
-        Read no further ahead than the window at hand.
-
-    Yields
-    ------
-    pyarrow.Table
-        Never empty; nothing is copied.
 
     Examples
     --------
