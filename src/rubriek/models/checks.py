@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeGuard
 
 from rubriek.errors import ModelError
+from rubriek.strict_json import parse
 
 JSON_LIMIT = 16 * 2**20
 """Bytes of a JSON file of a model; config.json and rubriek.json take a few thousand."""
@@ -36,20 +36,11 @@ def read_object(file: Path, *, error: type[ModelError], limit: int = JSON_LIMIT)
 def parse_object(data: bytes, where: str, error: type[ModelError]) -> dict[str, Any]:
     """Parse a JSON object in UTF-8; a key that stands twice is refused, since readers differ on it."""
     try:
-        value = json.loads(data.decode("utf-8"), object_pairs_hook=_unique)
-    except (ValueError, RecursionError) as cause:
+        value = parse(data)
+    except ValueError as cause:
         raise error(f"{where} is not JSON.", expected="a JSON object in UTF-8", found=str(cause)) from cause
     if not isinstance(value, dict):
         raise error(f"{where} is not a JSON object.", expected="an object, {...}", found=shown(value))
-    return value
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(pairs)
-    if len(value) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {twice!r} stands there twice")
     return value
 
 
