@@ -386,7 +386,8 @@ def test_live_against_transformers(huggingface_folder, tmp_path):
 def test_the_config_may_be_read_with_other_fields_around(huggingface_folder, tmp_path):
     folder = huggingface_folder(unheard_of={"deep": [1, None]}, transformers_version="9.0")
     assert json.loads((folder / "config.json").read_text())["unheard_of"]
-    import_model(folder, tmp_path / "bundle")
+    with pytest.warns(RubriekWarning, match="does not know.*'unheard_of'"):
+        import_model(folder, tmp_path / "bundle")
 
 
 def test_large_weights_lie_beside_the_graph(huggingface_folder, tmp_path, monkeypatch):

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from rubriek import tokens
 from rubriek.errors import TokenizerError
+from rubriek.models import tokenizer_trial
 from rubriek.tokens import HuggingFaceTokenizer, SpecialIds
 
 shared_model = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -83,3 +84,27 @@ def test_a_broken_tokenizer_is_named(tmp_path):
     broken.write_text("{}")
     with pytest.raises(TokenizerError, match=r"tokenizer\.json"):
         HuggingFaceTokenizer(broken, SpecialIds(0, 2, 3), threads=1)
+
+
+def test_a_panic_of_the_tokenizers_library_is_an_error_of_ours(make, monkeypatch):
+    class PanicException(BaseException):  # as Rust's panics arrive
+        pass
+
+    def panic(self, texts):
+        raise PanicException("called `Option::unwrap()` on a `None` value")
+
+    monkeypatch.setattr(HuggingFaceTokenizer, "_encode", panic)
+    with pytest.raises(TokenizerError, match=r"fails on a text.*\n.*unwrap"):
+        make(1).tokenize(["koning"])
+
+
+def test_a_tokenizer_that_knows_no_answer_for_a_text_is_an_error_of_ours(tmp_path):
+    vocabulary = {"[PAD]": 0, "[UNK]": 1, "a": 2}
+    model = {"type": "WordLevel", "vocab": vocabulary, "unk_token": "no such token"}
+    file = tmp_path / "tokenizer.json"
+    file.write_text(json.dumps({"model": model, "pre_tokenizer": {"type": "Whitespace"}, "added_tokens": []}))
+    tokenizer_trial.mark(file.read_bytes())
+    tokenizer = HuggingFaceTokenizer(file, SpecialIds(0, 1, 2), threads=1)
+    assert pieces(tokenizer.tokenize(["a a"])) == [[2, 2]]
+    with pytest.raises(TokenizerError, match="fails on a text"):
+        tokenizer.tokenize(["b"])

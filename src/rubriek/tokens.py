@@ -12,6 +12,9 @@ import numpy as np
 
 from rubriek import settings
 from rubriek.errors import TokenizerError
+from rubriek.models.checks import read_bytes
+from rubriek.models.tokenizer_settings import FILE_LIMIT
+from rubriek.models.tokenizer_trial import load, panics_refused
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -115,20 +118,17 @@ class HuggingFaceTokenizer:
     Raises
     ------
     TokenizerError
-        If the file cannot be read.
+        If the file cannot be read, or the tokenizer fails on a text.
     """
 
     name = "huggingface"
 
     def __init__(self, file: Path, special: SpecialIds, *, threads: int) -> None:
-        from tokenizers import Tokenizer, normalizers, pre_tokenizers  # `import rubriek` need not wait for it
+        from tokenizers import normalizers, pre_tokenizers  # `import rubriek` need not wait for it
 
-        try:
-            self._tokenizer: Any = Tokenizer.from_file(str(file))
-        except Exception as error:  # the library raises bare Exception
-            raise TokenizerError(
-                f"The tokenizer cannot be read: {file}.", found=str(error), hint="import the model again"
-            ) from error
+        data = read_bytes(file, limit=FILE_LIMIT, error=TokenizerError)
+        self._file = file
+        self._tokenizer: Any = load(data, str(file))
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         self._special = special
@@ -151,7 +151,16 @@ class HuggingFaceTokenizer:
         Returns
         -------
         Tokens
+
+        Raises
+        ------
+        TokenizerError
+            If the tokenizer fails on a text.
         """
+        with panics_refused(f"The tokenizer {self._file} fails on a text.", hint="import the model again"):
+            return self._tokenize(texts)
+
+    def _tokenize(self, texts: Sequence[str]) -> Tokens:
         flat: list[NDArray[np.int32]] = []
         counts = np.zeros(len(texts) + 1, dtype=np.int64)
         at = 1

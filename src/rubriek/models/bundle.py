@@ -24,11 +24,13 @@ from rubriek.models.record import (
     TOKENIZER,
     Agreement,
     ProblemType,
+    TruncationSide,
     agreement_of,
     encoder_of,
     files_of,
     labels_of,
     problem_type_of,
+    side_of,
     threshold_of,
 )
 
@@ -67,6 +69,8 @@ class Bundle:
         What model.onnx computes in.
     pad_id, unk_id, cls_id, sep_id : int
         Ids of the special tokens.
+    truncation_side : {"right", "left"}, default "right"
+        The end of a text that is cut off where it has too many pieces.
     threshold : float or tuple of float, default 0.5
         Multi-label models: the score from which a label counts, for all labels or for each.
     encoder : dict of str to int, optional
@@ -100,6 +104,7 @@ class Bundle:
     unk_id: int
     cls_id: int
     sep_id: int
+    truncation_side: TruncationSide = "right"
     threshold: float | tuple[float, ...] = 0.5
     encoder: dict[str, int] | None = None
     source: dict[str, Any] = field(default_factory=dict)
@@ -232,6 +237,7 @@ def _record(bundle: Bundle) -> dict[str, Any]:
         "problem_type": bundle.problem_type,
         "threshold": list(bundle.threshold) if isinstance(bundle.threshold, tuple) else bundle.threshold,
         "max_length": bundle.max_length,
+        "truncation_side": bundle.truncation_side,
         "precision": bundle.precision,
         "special_ids": {kind: getattr(bundle, f"{kind}_id") for kind in ("pad", "unk", "cls", "sep")},
         "encoder": bundle.encoder,
@@ -277,6 +283,7 @@ def parse_record(folder: Path, record: Fields) -> Bundle:
         unk_id=ids.integer("unk", least=0, most=most_id),
         cls_id=ids.integer("cls", least=0, most=most_id),
         sep_id=ids.integer("sep", least=0, most=most_id),
+        truncation_side=side_of(record) if "truncation_side" in record else "right",
         threshold=threshold_of(record, len(labels)),
         encoder=encoder,
         source=record.fields("source").values,

@@ -10,6 +10,7 @@ from rubriek.errors import ModelError, RubriekWarning, UnsupportedModelError
 from rubriek.models import checks
 from rubriek.models.checks import Fields, listing
 from rubriek.models.graph import BertConfig
+from rubriek.models.known_settings import MODEL_SETTINGS, USE_ONNX, refuse_settings, warn_of_unknown
 from rubriek.models.record import MOST_LABELS, PROBLEM_TYPES, ProblemType
 
 CONFIG = "config.json"
@@ -18,7 +19,6 @@ DEFAULT_LABELS = 2
 """How many labels a config.json without any stands for: transformers saves no defaults."""
 
 RUNS = f"model_type 'bert' with the architecture {ARCHITECTURE}"
-OTHER_WAY = "export the model to ONNX and import that folder: model.onnx with tokenizer.json and config.json"
 
 
 def read_config(folder: Path) -> Fields:
@@ -51,7 +51,7 @@ def check_architecture(config: Fields) -> None:
     architectures = config.texts("architectures", most=10) if "architectures" in config else ()
     found = f"model_type {model_type!r}, architectures {list(architectures)}"
     if model_type not in ("bert", None) or (architectures and ARCHITECTURE not in architectures):
-        hint = OTHER_WAY
+        hint = USE_ONNX
         if model_type == "bert" and not any("ForSequenceClassification" in name for name in architectures):
             hint = "fine-tune the model as a text classifier first"
         raise UnsupportedModelError(
@@ -64,20 +64,8 @@ def check_architecture(config: Fields) -> None:
         raise UnsupportedModelError(
             f"{config.where} does not say what model it is of.", expected=RUNS, found=found
         )
-    for name, usual in (
-        ("position_embedding_type", "absolute"),
-        ("is_decoder", False),
-        ("add_cross_attention", False),
-        ("pruned_heads", {}),
-        ("quantization_config", {}),
-    ):
-        if name in config and config.values[name] != usual:
-            raise UnsupportedModelError(
-                f"{config.where} is of a BERT of a kind that rubriek does not import.",
-                expected=f"{name} = {usual!r}",
-                found=f"{name} = {checks.shown(config.values[name])}",
-                hint=OTHER_WAY,
-            )
+    refuse_settings(config, MODEL_SETTINGS.refused, UnsupportedModelError)
+    warn_of_unknown(config, MODEL_SETTINGS)
 
 
 def bert_config(config: Fields, num_labels: int) -> BertConfig:

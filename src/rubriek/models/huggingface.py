@@ -72,6 +72,7 @@ def import_huggingface(
             unk_id=tokenizer.unk_id,
             cls_id=tokenizer.cls_id,
             sep_id=tokenizer.sep_id,
+            truncation_side=tokenizer.truncation_side,
             encoder=encoder_of(sizes),
             source={**source_of("huggingface", folder, imported), "architecture": ARCHITECTURE},
         ).seal()

@@ -83,6 +83,7 @@ def import_onnx(
             unk_id=tokenizer.unk_id,
             cls_id=tokenizer.cls_id,
             sep_id=tokenizer.sep_id,
+            truncation_side=tokenizer.truncation_side,
             encoder=_encoder(config, outputs),
             source=source_of("onnx", folder, files),
         ).seal()

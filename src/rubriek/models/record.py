@@ -12,6 +12,9 @@ from rubriek.models.checks import Fields
 ProblemType: TypeAlias = Literal["single_label_classification", "multi_label_classification", "regression"]
 PROBLEM_TYPES: tuple[ProblemType, ...] = get_args(ProblemType)
 
+TruncationSide: TypeAlias = Literal["right", "left"]
+TRUNCATION_SIDES: tuple[TruncationSide, ...] = get_args(TruncationSide)
+
 RECORD = "rubriek.json"
 MODEL = "model.onnx"
 MODEL_DATA = "model.onnx.data"
@@ -59,6 +62,12 @@ def problem_type_of(record: Fields, labels: int) -> ProblemType:
     if named == "single_label_classification" and labels == 1:
         raise record.wrong("problem_type", "another one, or two labels to choose from")
     return next(known for known in PROBLEM_TYPES if known == named)
+
+
+def side_of(record: Fields) -> TruncationSide:
+    """Read at which end a text is cut that is too long."""
+    named = record.text("truncation_side", choices=TRUNCATION_SIDES)
+    return next(known for known in TRUNCATION_SIDES if known == named)
 
 
 def threshold_of(record: Fields, labels: int) -> float | tuple[float, ...]:

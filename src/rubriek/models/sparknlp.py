@@ -152,9 +152,11 @@ def _stages(saved: Saved) -> Iterator[Saved]:
 
 def _tokenizer(saved: SavedClassifier, *, lowercase: bool) -> ImportedTokenizer:
     casing = Casing(lowercase=lowercase, strip_accents=None, chinese=True)
-    tokenizer = build_wordpiece(saved.vocabulary, casing, KINDS, {})
+    tokenizer = build_wordpiece(saved.vocabulary, casing, KINDS)
     ids = {f"{kind}_id": saved.vocabulary[KINDS[kind]] for kind in ("pad", "unk", "cls", "sep")}
-    return ImportedTokenizer(text=tokenizer.to_str(), model_max_length=None, files=(), **ids)
+    return ImportedTokenizer(
+        text=tokenizer.to_str(), model_max_length=None, truncation_side="right", files=(), **ids
+    )
 
 
 def _check_ids(saved: SavedClassifier, rows: int | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ from rubriek.errors import RubriekWarning, TokenizerError
 from rubriek.models import checks
 from rubriek.models.bundle import TOKENIZER
 from rubriek.models.checks import listing
+from rubriek.models.record import TruncationSide
+from rubriek.models.tokenizer_rules import steps_of
 from rubriek.models.tokenizer_settings import (
     CONFIG,
     FILE_LIMIT,
@@ -19,7 +22,8 @@ from rubriek.models.tokenizer_settings import (
     VOCABULARY,
     TokenizerSettings,
 )
-from rubriek.models.wordpiece import Casing, build_wordpiece, read_vocabulary
+from rubriek.models.tokenizer_trial import load, mark, panics_refused
+from rubriek.models.wordpiece import Casing, Token, add_tokens, build_wordpiece, read_vocabulary
 
 __all__ = ["FILE_LIMIT", "KINDS", "VOCABULARY", "ImportedTokenizer", "read_tokenizer"]
 
@@ -36,6 +40,8 @@ class ImportedTokenizer:
         Ids of the special tokens.
     model_max_length : int, optional
         Most pieces that the tokenizer's configuration allows, special tokens included.
+    truncation_side : {"right", "left"}
+        The end of a text that is cut off where it is too long.
     files : tuple of Path
         Where it came from.
     """
@@ -46,16 +52,18 @@ class ImportedTokenizer:
     cls_id: int
     sep_id: int
     model_max_length: int | None
+    truncation_side: TruncationSide
     files: tuple[Path, ...]
 
 
 def read_tokenizer(folder: Path, vocab_size: int | None) -> ImportedTokenizer:
     """Read a folder's tokenizer and check it.
 
-    tokenizer.json is used where it is there; what it says of truncation and padding is left out, since the
-    text's true length has to be known. Otherwise one is built from vocab.txt, tokenizer_config.json,
-    special_tokens_map.json and added_tokens.json, as transformers does for ``BertTokenizerFast``. Where
-    tokenizer_config.json names another casing than tokenizer.json, it wins, as in transformers.
+    tokenizer.json is used where it is there; what it says of padding and of the length of a text is left out,
+    since the text's true length has to be known. Otherwise one is built from vocab.txt, as transformers does
+    for ``BertTokenizer``. Tokens that tokenizer_config.json, special_tokens_map.json and added_tokens.json
+    name are added where they are missing. Where tokenizer_config.json names another casing than
+    tokenizer.json, it wins, as in transformers.
 
     Parameters
     ----------
@@ -76,14 +84,17 @@ def read_tokenizer(folder: Path, vocab_size: int | None) -> ImportedTokenizer:
     """
     settings = TokenizerSettings(folder)
     if (folder / TOKENIZER).is_file():
-        tokenizer = _load(folder / TOKENIZER)
+        data = checks.read_bytes(folder / TOKENIZER, limit=FILE_LIMIT, error=TokenizerError)
+        tokenizer = load(data, str(folder / TOKENIZER))
         _apply_casing(tokenizer, settings)
+        _check_prefix_space(tokenizer, settings)
+        _add_missing(tokenizer, settings)
         files = (folder / TOKENIZER, *settings.files)
     elif (folder / VOCABULARY).is_file():
         vocabulary = read_vocabulary(folder / VOCABULARY, limit=FILE_LIMIT)
         settings.check_class()
         tokenizer = build_wordpiece(
-            vocabulary, settings.casing_for(vocabulary), settings.names, settings.added(vocabulary)
+            vocabulary, settings.casing_for(vocabulary), settings.names, settings.added()
         )
         files = (folder / VOCABULARY, *settings.files)
     else:
@@ -93,10 +104,13 @@ def read_tokenizer(folder: Path, vocab_size: int | None) -> ImportedTokenizer:
             found=listing(folder),
             hint="save it with tokenizer.save_pretrained(folder)",
         )
+    cut = tokenizer.truncation
+    side = settings.truncation_side("left" if cut and cut["direction"] == "left" else "right")
     tokenizer.no_truncation()
     tokenizer.no_padding()
     ids = _special_ids(tokenizer, settings.names)
-    _check_frame(tokenizer, ids)
+    with panics_refused(f"The tokenizer in {folder} does not work."):
+        _check_frame(tokenizer, ids, is_bert=settings.is_bert())
     largest = max(tokenizer.get_vocab(with_added_tokens=True).values())
     if vocab_size is not None and largest >= vocab_size:
         raise TokenizerError(
@@ -105,37 +119,17 @@ def read_tokenizer(folder: Path, vocab_size: int | None) -> ImportedTokenizer:
             found=f"{largest} ({tokenizer.id_to_token(largest)!r})",
             hint="the tokenizer and config.json are of different models; take both from one place",
         )
+    text = tokenizer.to_str()
+    mark(text.encode())
     return ImportedTokenizer(
-        text=tokenizer.to_str(),
+        text=text,
         pad_id=ids["pad"],
         unk_id=ids["unk"],
         cls_id=ids["cls"],
         sep_id=ids["sep"],
         model_max_length=settings.model_max_length(),
+        truncation_side=side,
         files=files,
-    )
-
-
-def _load(file: Path) -> Any:  # a Tokenizer
-    from tokenizers import Tokenizer
-
-    data = checks.read_bytes(file, limit=FILE_LIMIT, error=TokenizerError)
-    try:
-        return Tokenizer.from_str(data.decode("utf-8"))
-    except Exception as error:  # the library raises bare Exception
-        raise _unreadable(file, error) from error
-    except BaseException as error:
-        # What panics in the library is no Exception, so that nobody catches it by mistake.
-        if type(error).__name__ != "PanicException":
-            raise
-        raise _unreadable(file, error) from error
-
-
-def _unreadable(file: Path, error: BaseException) -> TokenizerError:
-    return TokenizerError(
-        f"{file} is damaged, or no tokenizer.",
-        found=checks.shown(str(error)),
-        hint="save it again with tokenizer.save_pretrained(folder)",
     )
 
 
@@ -159,6 +153,32 @@ def _apply_casing(tokenizer: Any, settings: TokenizerSettings) -> None:  # a Tok
         tokenizer.normalizer = normalizer
 
 
+def _check_prefix_space(tokenizer: Any, settings: TokenizerSettings) -> None:  # a Tokenizer
+    """Refuse a tokenizer.json that does not put a space before a text as tokenizer_config.json says."""
+    if "add_prefix_space" not in settings.config:
+        return
+    asked = settings.config.boolean("add_prefix_space")
+    parts = json.loads(tokenizer.to_str())["pre_tokenizer"]
+    found = [step["add_prefix_space"] for step in steps_of(parts) if step["type"] == "ByteLevel"]
+    if any(found) != asked and found:
+        raise TokenizerError(
+            f"{settings.config.where} and {TOKENIZER} contradict each other.",
+            expected=f"add_prefix_space = {str(asked).lower()} in both",
+            found=f"{str(not asked).lower()} in {TOKENIZER}",
+            hint="load it with transformers and save it again with tokenizer.save_pretrained(folder)",
+        )
+
+
+def _add_missing(tokenizer: Any, settings: TokenizerSettings) -> None:  # a Tokenizer
+    """Add the tokens that the files beside tokenizer.json name and it does not have, as transformers does."""
+    known = {token.content for token in tokenizer.get_added_tokens_decoder().values()}
+    added = settings.added()
+    if settings.is_bert():  # whose special tokens have names where no file gives them one
+        usual = [name for name in settings.names.values() if tokenizer.token_to_id(name) is not None]
+        added += [(None, Token(name)) for name in usual if name not in {token.content for _, token in added}]
+    add_tokens(tokenizer, [(number, token) for number, token in added if token.content not in known])
+
+
 def _special_ids(tokenizer: Any, names: dict[str, str]) -> dict[str, int]:  # a Tokenizer
     ids: dict[str, int] = {}
     for kind in ("pad", "unk", "cls", "sep"):
@@ -173,11 +193,11 @@ def _special_ids(tokenizer: Any, names: dict[str, str]) -> dict[str, int]:  # a 
     return ids
 
 
-def _check_frame(tokenizer: Any, ids: dict[str, int]) -> None:  # a Tokenizer
+def _check_frame(tokenizer: Any, ids: dict[str, int], *, is_bert: bool) -> None:  # a Tokenizer
     """Check that a text gets [CLS] before it and [SEP] behind it, and nothing else."""
     from tokenizers.processors import TemplateProcessing
 
-    if tokenizer.post_processor is None:  # transformers sets BERT's own then, too
+    if tokenizer.post_processor is None and is_bert:  # transformers sets BERT's own then, too
         first, last = (tokenizer.id_to_token(ids[kind]) for kind in ("cls", "sep"))
         tokenizer.post_processor = TemplateProcessing(
             single=f"{first} $A {last}", special_tokens=[(first, ids["cls"]), (last, ids["sep"])]

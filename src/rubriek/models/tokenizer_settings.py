@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import re
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 from rubriek.errors import RubriekWarning, TokenizerError
 from rubriek.models import checks
 from rubriek.models.checks import Fields
-from rubriek.models.record import TOKENIZER
+from rubriek.models.known_settings import (
+    TOKENIZER_SETTINGS,
+    VOCABULARY_SETTINGS,
+    refuse_settings,
+    warn_of_unknown,
+)
+from rubriek.models.record import TOKENIZER, TruncationSide, side_of
 from rubriek.models.wordpiece import Casing, Token, casing_of_vocabulary
 
 CONFIG = "tokenizer_config.json"
 SPECIAL = "special_tokens_map.json"
 ADDED = "added_tokens.json"
+DECODER = "added_tokens_decoder"
+EXTRA = ("additional_special_tokens", "extra_special_tokens")
 VOCABULARY = "vocab.txt"
+MODEL_CONFIG = "config.json"
 
 FILE_LIMIT = 64 * 2**20
 """Bytes of a tokenizer file; XLM-RoBERTa's, with 250,000 pieces, takes 17 million."""
@@ -36,8 +46,16 @@ class TokenizerSettings:
         self.folder = folder
         self.files = tuple(folder / name for name in (CONFIG, SPECIAL, ADDED) if (folder / name).is_file())
         self.config = self._read(CONFIG)
-        self.special = self._read(SPECIAL)
-        self.names = {kind: self._name(kind, usual) for kind, usual in KINDS.items()}
+        # As in transformers: where the configuration lists the added tokens, the older file does not count.
+        blank = Fields({}, SPECIAL, TokenizerError)
+        self.special = blank if DECODER in self.config else self._read(SPECIAL)
+        refuse_settings(self.config, TOKENIZER_SETTINGS.refused, TokenizerError)
+        self._warn_of_unknown()
+        self.named = {**self._named(self.config), **self._named(self.special)}
+        self.names = {
+            kind: self.named[f"{kind}_token"].content if f"{kind}_token" in self.named else usual
+            for kind, usual in KINDS.items()
+        }
 
     def _read(self, name: str) -> Fields:
         file = self.folder / name
@@ -45,17 +63,34 @@ class TokenizerSettings:
             return Fields({}, str(file), TokenizerError)
         return checks.read_object(file, error=TokenizerError, limit=FILE_LIMIT)
 
-    def _name(self, kind: str, usual: str) -> str:
-        """Find what a special token is called; tokenizer_config.json before special_tokens_map.json."""
-        field = f"{kind}_token"
-        for fields in (self.config, self.special):
+    def _warn_of_unknown(self) -> None:
+        tokens = {name for name in self.config.values if name.endswith("_token")}
+        rest = {name: value for name, value in self.config.values.items() if name not in tokens}
+        warn_of_unknown(
+            Fields(rest, self.config.where, TokenizerError), TOKENIZER_SETTINGS, VOCABULARY_SETTINGS
+        )
+
+    def _named(self, fields: Fields) -> dict[str, Token]:
+        """Collect the special tokens that a file names, the model's own kinds of them included."""
+        named = {
+            name: _special_token(fields, name)
+            for name in fields.values
+            if name in fields and name.endswith("_token") and not name.startswith("add_")
+        }
+        for field in EXTRA:
             if field in fields:
-                return _content(fields, field)
-        return usual
+                entries = fields.values[field]
+                if isinstance(entries, list):
+                    entries = {str(at): entry for at, entry in enumerate(entries)}
+                if not isinstance(entries, dict):
+                    raise fields.wrong(field, "a list of tokens")
+                inner = Fields(entries, f"{fields.where}: {field}", TokenizerError)
+                named |= {f"{field}/{name}": _special_token(inner, name) for name in entries}
+        return named
 
     def check_class(self) -> None:
         """Refuse tokenizers that vocab.txt alone does not describe."""
-        named = self.config.text("tokenizer_class") if "tokenizer_class" in self.config else BERT_CLASSES[0]
+        named = self.class_name()
         if named not in BERT_CLASSES:
             raise TokenizerError(
                 f"{self.folder} has a tokenizer that cannot be built from {VOCABULARY}.",
@@ -63,17 +98,17 @@ class TokenizerSettings:
                 found=named,
                 hint=f"save it with a fast tokenizer, which writes {TOKENIZER}",
             )
-        if not self.config.boolean("do_basic_tokenize", default=True):
-            raise TokenizerError(
-                f"{self.config.where} asks for a tokenizer that rubriek does not build.",
-                expected="do_basic_tokenize = true",
-                found="false",
-                hint=f"save it with a fast tokenizer, which writes {TOKENIZER}",
-            )
+        refuse_settings(self.config, VOCABULARY_SETTINGS, TokenizerError)
+
+    def class_name(self) -> str:
+        """Find the class: tokenizer_config.json's, else config.json's, else BERT's own."""
+        model = self._read(MODEL_CONFIG)
+        named = next((fields for fields in (self.config, model) if "tokenizer_class" in fields), None)
+        return BERT_CLASSES[0] if named is None else named.text("tokenizer_class")
 
     def is_bert(self) -> bool:
         """Tell whether it is BERT's own tokenizer, whose settings the file overrules in transformers."""
-        return self.config.values.get("tokenizer_class", BERT_CLASSES[0]) in BERT_CLASSES
+        return self.class_name() in BERT_CLASSES
 
     def casing(self, usual: Casing) -> Casing:
         """Read what tokenizer_config.json says; ``usual`` where it says nothing."""
@@ -103,53 +138,47 @@ class TokenizerSettings:
             )
         return self.casing(usual)
 
-    def added(self, vocabulary: dict[str, int]) -> dict[int, Token]:
-        """Collect the added tokens by id; what is not said of one is what ``AddedToken`` has by default."""
-        special = self._additional()
-        added = {vocabulary[content]: Token(content) for content in special if content in vocabulary}
-        if ADDED in {file.name for file in self.files}:
-            old = self._read(ADDED)
-            for content in old.values:
-                is_special = content in special
-                added[old.integer(content, least=0)] = Token(
-                    content, special=is_special, normalized=not is_special
-                )
-        if "added_tokens_decoder" in self.config:
-            decoder = self.config.fields("added_tokens_decoder")
+    def added(self) -> list[tuple[int | None, Token]]:
+        """Collect the tokens to add, with their ids where files say them, in transformers' order.
+
+        What is not said of one is what ``AddedToken`` has by default.
+        """
+        numbered: dict[int, Token] = {}
+        if DECODER in self.config:
+            decoder = self.config.fields(DECODER)
             for key in decoder.values:
                 if not re.fullmatch(r"[0-9]{1,9}", key):
                     raise TokenizerError(f"{decoder.where} has a key that is no id.", found=checks.shown(key))
-                added[int(key)] = _added_token(decoder.fields(key))
-        if lost := special - {token.content for token in added.values()}:
-            raise TokenizerError(
-                f"{self.folder} has a special token that the vocabulary does not know.",
-                expected=f"{checks.shown(min(lost))} in {VOCABULARY} or {ADDED}",
-            )
-        return added
-
-    def _additional(self) -> set[str]:
-        field = "additional_special_tokens"
-        for fields in (self.config, self.special):
-            if field in fields:
-                values = fields.values[field]
-                if not isinstance(values, list):
-                    raise fields.wrong(field, "a list of tokens")
-                where = f"{fields.where}: {field}"
-                return {
-                    _content(Fields({"token": value}, where, TokenizerError), "token") for value in values
-                }
-        return set()
+                numbered[int(key)] = _added_token(decoder.fields(key))
+        elif (self.folder / ADDED).is_file():
+            special = {token.content for token in self.named.values()}
+            old = self._read(ADDED)
+            for content in old.values:
+                is_special = content in special
+                numbered[old.integer(content, least=0)] = Token(
+                    content, special=is_special, normalized=not is_special
+                )
+        known = {token.content for token in numbered.values()}
+        named = {token.content: token for token in self.named.values() if token.content not in known}
+        return [*sorted(numbered.items()), *((None, token) for token in named.values())]
 
     def model_max_length(self) -> int | None:
         """Read the maximum length, special tokens included; None where it is not known."""
-        if "model_max_length" not in self.config:
+        name = next((name for name in ("model_max_length", "max_len") if name in self.config), None)
+        if name is None:
             return None
-        value = self.config.number("model_max_length", least=3, most=1e300)
+        value = self.config.number(name, least=3, most=1e300)
         return int(value) if value <= SANE_LENGTH else None
 
+    def truncation_side(self, usual: TruncationSide) -> TruncationSide:
+        """Read at which end texts are cut that are too long."""
+        if "truncation_side" not in self.config:
+            return usual
+        return side_of(self.config)
 
-def _added_token(fields: Fields) -> Token:
-    special = fields.boolean("special", default=False)
+
+def _added_token(fields: Fields, *, special: bool = False) -> Token:
+    special = fields.boolean("special", default=special)
     return Token(
         fields.text("content"),
         special=special,
@@ -160,8 +189,8 @@ def _added_token(fields: Fields) -> Token:
     )
 
 
-def _content(fields: Fields, name: str) -> str:
+def _special_token(fields: Fields, name: str) -> Token:
     """Read a token that is written as a string or as an object with ``content``."""
     if isinstance(fields.values[name], dict):
-        return fields.fields(name).text("content")
-    return fields.text(name)
+        return replace(_added_token(fields.fields(name), special=True), special=True)
+    return Token(fields.text(name))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,7 +78,10 @@ def casing_of_vocabulary(vocabulary: dict[str, int], special: set[str]) -> Casin
 
 
 def build_wordpiece(
-    vocabulary: dict[str, int], casing: Casing, names: dict[str, str], added: dict[int, Token]
+    vocabulary: dict[str, int],
+    casing: Casing,
+    names: dict[str, str],
+    added: Sequence[tuple[int | None, Token]] = (),
 ) -> Any:  # a Tokenizer
     """Build what transformers builds for ``BertTokenizerFast``.
 
@@ -89,8 +93,8 @@ def build_wordpiece(
         What to do with capitals, accents and Chinese characters.
     names : dict of str to str
         What the special tokens ``pad``, ``unk``, ``cls``, ``sep`` and ``mask`` are called.
-    added : dict of int to Token
-        Other tokens, by id.
+    added : sequence of (int or None, Token)
+        Other tokens; see `add_tokens`.
 
     Returns
     -------
@@ -101,16 +105,8 @@ def build_wordpiece(
     TokenizerError
         If a special token is missing, or an added one would get another id than it should have.
     """
-    from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
+    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
-    for kind in ("pad", "unk", "cls", "sep"):
-        if names[kind] not in vocabulary and names[kind] not in {token.content for token in added.values()}:
-            raise TokenizerError(
-                f"The vocabulary has no {names[kind]}.",
-                expected=", ".join(names[kind] for kind in ("pad", "unk", "cls", "sep")),
-                found=f"{len(vocabulary):,} pieces",
-                hint="name the model's own special tokens in tokenizer_config.json",
-            )
     tokenizer = Tokenizer(
         models.WordPiece(
             vocabulary,
@@ -127,23 +123,15 @@ def build_wordpiece(
     )
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.decoder = decoders.WordPiece(prefix="##")
-    special = {vocabulary[name]: Token(name) for name in names.values() if name in vocabulary}
-    for index, token in sorted({**special, **added}.items()):
-        one = AddedToken(
-            token.content,
-            single_word=token.single_word,
-            lstrip=token.lstrip,
-            rstrip=token.rstrip,
-            normalized=token.normalized,
-            special=token.special,
-        )
-        tokenizer.add_special_tokens([one]) if token.special else tokenizer.add_tokens([one])
-        if tokenizer.token_to_id(token.content) != index:
+    special = [(vocabulary[name], Token(name)) for name in names.values() if name in vocabulary]
+    add_tokens(tokenizer, [*special, *added])
+    for kind in ("pad", "unk", "cls", "sep"):
+        if tokenizer.token_to_id(names[kind]) is None:
             raise TokenizerError(
-                f"The added token {token.content!r} does not fit the vocabulary.",
-                expected=f"id {index}",
-                found=f"id {tokenizer.token_to_id(token.content)}",
-                hint="take the vocabulary and the added tokens from one place",
+                f"The vocabulary has no {names[kind]}.",
+                expected=", ".join(names[kind] for kind in ("pad", "unk", "cls", "sep")),
+                found=f"{len(vocabulary):,} pieces",
+                hint="name the model's own special tokens in tokenizer_config.json",
             )
     ends = [(names[kind], tokenizer.token_to_id(names[kind])) for kind in ("cls", "sep")]
     tokenizer.post_processor = processors.TemplateProcessing(
@@ -152,3 +140,37 @@ def build_wordpiece(
         special_tokens=ends,
     )
     return tokenizer
+
+
+def add_tokens(tokenizer: Any, tokens: Sequence[tuple[int | None, Token]]) -> None:  # a Tokenizer
+    """Add tokens, in their order: one that the vocabulary knows keeps its id, another gets the next one.
+
+    Raises
+    ------
+    TokenizerError
+        If one would get another id than it should have.
+    """
+    from tokenizers import AddedToken
+
+    tokenizer.add_tokens(
+        [
+            AddedToken(
+                token.content,
+                single_word=token.single_word,
+                lstrip=token.lstrip,
+                rstrip=token.rstrip,
+                normalized=token.normalized,
+                special=token.special,
+            )
+            for _, token in tokens
+        ]
+    )
+    for number, token in tokens:
+        found = tokenizer.token_to_id(token.content)
+        if number not in (None, found):
+            raise TokenizerError(
+                f"The added token {token.content!r} does not fit the vocabulary.",
+                expected=f"id {number}",
+                found=f"id {found}",
+                hint="take the vocabulary and the added tokens from one place",
+            )
