@@ -24,6 +24,7 @@ class FakeClassifier:
             labels=LABELS,
             checksums={"model.onnx": f"sum of {name}"},
             max_length=256,
+            truncation_side="right",
             threshold=0.5,
         )
         self.engine = SimpleNamespace(name="fake 1.0", precision="fp32", threads=1)

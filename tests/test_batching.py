@@ -50,6 +50,15 @@ def test_truncation_keeps_the_first_pieces(counts, max_length):
     assert sequences.lengths.tolist() == [min(count + SPECIAL_TOKENS, max_length) for count in counts]
 
 
+@given(piece_counts, st.integers(3, 40))
+def test_truncation_at_the_left_keeps_the_last_pieces(counts, max_length):
+    offsets = offsets_of(counts)
+    sequences = cut(offsets, max_length=max_length, overflow="truncate", stride=None, side="left")
+    assert sequences.text.tolist() == list(range(len(counts)))
+    assert sequences.stop.tolist() == offsets[1:].tolist()
+    assert sequences.lengths.tolist() == [min(count + SPECIAL_TOKENS, max_length) for count in counts]
+
+
 @given(piece_counts, st.integers(3, 40), st.none() | st.integers(1, 50))
 def test_windows_cover_every_piece_and_only_the_text(counts, max_length, stride):
     offsets = offsets_of(counts)

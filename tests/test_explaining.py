@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -130,6 +131,36 @@ def test_what_was_not_read_plays_no_part(weighing):
     koning = classifier.tokenizer.tokenize(["koning"]).ids[0]
     assert all(koning not in row for row in classifier.engine.rows)
     assert [span.weight for span in told.spans] == pytest.approx([1.0, 0.0, 0.0, 0.0], abs=1e-4)
+
+
+def test_a_model_that_cuts_at_the_left_is_explained_by_the_end(weighing, tiny_a):
+    left = replace(tiny_a, truncation_side="left")
+    classifier = weighing({"koning": 4.0, "minister": 1.0}, left)
+    text = "koning " * 50 + "minister de de de"
+    told = classifier.explain(text, max_length=6)
+    assert told.truncated
+    assert told.read == len(text)
+    assert [span.text for span in told.spans] == ["minister", "de", "de", "de"]
+    koning = classifier.tokenizer.tokenize(["koning"]).ids[0]
+    assert all(koning not in row for row in classifier.engine.rows)
+    assert [span.weight for span in told.spans] == pytest.approx([1.0, 0.0, 0.0, 0.0], abs=1e-4)
+
+
+@shared_model
+@given(
+    words=st.lists(st.sampled_from(["de", "koning", "café", "??", "x"]), min_size=1, max_size=120),
+    length=st.integers(3, 40),
+)
+def test_the_end_that_a_model_reads_begins_where_it_says(tiny_a, words, length):
+    classifier = rubriek.load(tiny_a.folder)
+    left = Classifier(replace(tiny_a, truncation_side="left"), classifier.engine)
+    text = " ".join(words)
+    parts = occlude(left, text, Options(max_length=length))
+    read = left.predict(text[parts.start :], max_length=length)
+    assert read.scores == pytest.approx(left.predict(text, max_length=length).scores, abs=1e-5)
+    after = [start for start, _ in segments(text) if start > parts.start]
+    truncated = left.predict(text, max_length=length).truncated
+    assert not truncated or not after or left.predict(text[after[0] :]).tokens < length
 
 
 def test_a_word_that_was_read_in_part_counts_as_read(classifier):

@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import pytest
 
+import rubriek
 import tiny
 from rubriek.engines import open_engine
 from rubriek.errors import (
@@ -329,6 +330,23 @@ def test_by_default_the_bundle_goes_into_the_cache(huggingface_folder, cache):
     assert bundle.folder == cache / "models" / "Een-model-2"
     with pytest.raises(ModelError, match="already"):
         import_model(folder)
+
+
+def test_a_model_that_cuts_at_the_left_reads_the_end(huggingface_folder, tmp_path):
+    folder = huggingface_folder()
+    right = rubriek.load(import_model(folder, tmp_path / "right").folder)
+    tiny.change_json(folder / "tokenizer_config.json", truncation_side="left")
+    left = rubriek.load(import_model(folder, tmp_path / "left").folder)
+    assert Bundle.open(tmp_path / "left").truncation_side == "left"
+    text = " ".join(["de", "Kamer"] * 30 + ["minister", "Amsterdam"] * 30)
+    first, last = " ".join(text.split()[:22]), " ".join(text.split()[-22:])
+    for classifier, part in ((right, first), (left, last)):
+        found = classifier.predict(text)
+        assert found.truncated
+        assert found.scores == pytest.approx(classifier.predict(part).scores, abs=1e-5)
+    assert left.predict(text, overflow="windows").scores == pytest.approx(
+        right.predict(text, overflow="windows").scores, abs=1e-5
+    )
 
 
 def test_a_name_that_is_no_name(huggingface_folder, tmp_path):

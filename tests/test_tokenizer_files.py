@@ -164,6 +164,7 @@ def test_added_tokens_that_do_not_fit_the_vocabulary(tmp_path, index):
         ({"cls_token": ["[CLS]"]}, "cls_token"),
         ({"cls_token": {"text": "[CLS]"}}, "content"),
         ({"additional_special_tokens": "<X>"}, "a list of tokens"),
+        ({"truncation_side": "middle"}, "one of right, left"),
         ({"additional_special_tokens": [3]}, "additional_special_tokens"),
         ({"added_tokens_decoder": []}, "added_tokens_decoder"),
         ({"added_tokens_decoder": {"x": {}}}, "no id"),
@@ -209,6 +210,71 @@ def test_truncation_and_padding_of_tokenizer_json_are_left_out(tmp_path):
 def test_the_frame_is_added_where_tokenizer_json_has_none(tmp_path):
     tiny.write_json(tmp_path / "tokenizer.json", whole())
     assert Tokenizer.from_str(read_tokenizer(tmp_path, 12).text).encode("a").tokens == ["[CLS]", "a", "[SEP]"]
+
+
+def test_the_frame_of_another_class_is_not_made_up(tmp_path):
+    tiny.write_json(tmp_path / "tokenizer.json", whole())
+    tiny.write_json(tmp_path / "tokenizer_config.json", {"tokenizer_class": "PreTrainedTokenizerFast"})
+    with pytest.raises(TokenizerError, match=r"one \[SEP\] behind it"):
+        read_tokenizer(tmp_path, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("tokenizer_config.json", {"additional_special_tokens": ["een"]}, "een"),
+        ("tokenizer_config.json", {"extra_special_tokens": [{"content": "een"}]}, "een"),
+        ("tokenizer_config.json", {"extra_special_tokens": {"own_token": "een"}}, "een"),
+        ("tokenizer_config.json", {"own_token": "een"}, "een"),
+        ("tokenizer_config.json", {"added_tokens_decoder": {"7": {"content": "een"}}}, "een"),
+        ("tokenizer_config.json", {"added_tokens_decoder": {"12": {"content": "nieuw"}}}, "nieuw"),
+        ("special_tokens_map.json", {"additional_special_tokens": ["een"]}, "een"),
+        ("special_tokens_map.json", {"mask_token": {"content": "een", "lstrip": True}}, "een"),
+        ("added_tokens.json", {"nieuw": 12}, "nieuw"),
+    ],
+)
+def test_tokens_that_tokenizer_json_lacks_are_added(tmp_path, name, content, expected):
+    """As transformers 5.24 does; without them the text is cut into pieces, or is [UNK]."""
+    tiny.write_json(tmp_path / "tokenizer.json", whole())
+    assert pieces(tmp_path, f"a{expected}a") == ["[UNK]"]
+    tiny.write_json(tmp_path / name, content)
+    assert pieces(tmp_path, f"a{expected}a") == ["a", expected, "a"]
+
+
+def test_special_tokens_that_are_in_the_vocabulary_only_stay_whole(tmp_path):
+    tiny.write_json(tmp_path / "tokenizer.json", whole(added_tokens=[]))
+    assert pieces(tmp_path, "a [SEP] a") == ["a", "[SEP]", "a"]
+    tiny.write_json(tmp_path / "tokenizer_config.json", {"tokenizer_class": "BertTokenizer"})
+    assert pieces(tmp_path, "a [SEP] a") == ["a", "[SEP]", "a"]
+
+
+@pytest.mark.parametrize(
+    ("config", "direction", "expected"),
+    [
+        ({}, None, "right"),
+        ({}, "Right", "right"),
+        ({}, "Left", "left"),
+        ({"truncation_side": "left"}, None, "left"),
+        ({"truncation_side": "left"}, "Right", "left"),
+        ({"truncation_side": "right"}, "Left", "right"),
+    ],
+)
+def test_the_side_at_which_texts_are_cut(tmp_path, config, direction, expected):
+    truncation = {"max_length": 4, "strategy": "LongestFirst", "stride": 0, "direction": direction}
+    tiny.write_json(tmp_path / "tokenizer.json", whole(truncation=truncation if direction else None))
+    tiny.write_json(tmp_path / "tokenizer_config.json", config)
+    assert read_tokenizer(tmp_path, None).truncation_side == expected
+
+
+@pytest.mark.parametrize(("asked", "found"), [(True, False), (False, True)])
+def test_a_space_before_texts_that_the_files_differ_about(tmp_path, asked, found):
+    step = {"type": "ByteLevel", "add_prefix_space": found, "trim_offsets": True, "use_regex": True}
+    tiny.write_json(tmp_path / "tokenizer.json", whole(pre_tokenizer=step))
+    tiny.write_json(tmp_path / "tokenizer_config.json", {"add_prefix_space": found})
+    read_tokenizer(tmp_path, None)
+    tiny.write_json(tmp_path / "tokenizer_config.json", {"add_prefix_space": asked})
+    with pytest.raises(TokenizerError, match=f"add_prefix_space = {str(asked).lower()} in both"):
+        read_tokenizer(tmp_path, None)
 
 
 def test_another_frame_is_refused(tmp_path):

@@ -11,6 +11,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from rubriek.models.record import TruncationSide
     from rubriek.options import Overflow
     from rubriek.tokens import Tokens
 
@@ -44,7 +45,14 @@ class Sequences:
         return self.stop - self.start + SPECIAL_TOKENS
 
 
-def cut(offsets: NDArray[np.int64], *, max_length: int, overflow: Overflow, stride: int | None) -> Sequences:
+def cut(
+    offsets: NDArray[np.int64],
+    *,
+    max_length: int,
+    overflow: Overflow,
+    stride: int | None,
+    side: TruncationSide = "right",
+) -> Sequences:
     """Choose which pieces of each text the model reads.
 
     Parameters
@@ -54,9 +62,11 @@ def cut(offsets: NDArray[np.int64], *, max_length: int, overflow: Overflow, stri
     max_length : int
         Most pieces of a sequence, special tokens included.
     overflow : {"truncate", "error", "windows"}
-        ``"windows"`` covers long texts with several sequences; the others keep their first pieces.
+        ``"windows"`` covers long texts with several sequences; the others keep pieces of one end.
     stride : int, optional
         Pieces between the starts of two windows. Default: three quarters of a window.
+    side : {"right", "left"}, default "right"
+        The end that is cut off: with ``"right"`` the first pieces are kept, with ``"left"`` the last ones.
 
     Returns
     -------
@@ -73,6 +83,8 @@ def cut(offsets: NDArray[np.int64], *, max_length: int, overflow: Overflow, stri
     first, last = offsets[:-1], offsets[1:]
     text = np.arange(len(first), dtype=np.int64)
     if overflow != "windows":
+        if side == "left":
+            return Sequences(text, np.maximum(first, last - body), last)
         return Sequences(text, first, np.minimum(last, first + body))
     step = min(stride or max(1, body * 3 // 4), body)
     excess = np.maximum(last - first - body, 0)

@@ -530,7 +530,11 @@ class Classifier:
             if options.overflow == "error":
                 _refuse_long(rows, counts, length, texts)
             sequences = batching.cut(
-                tokens.offsets, max_length=length, overflow=options.overflow, stride=options.stride
+                tokens.offsets,
+                max_length=length,
+                overflow=options.overflow,
+                stride=options.stride,
+                side=self.bundle.truncation_side,
             )
         return Prepared(tokens, sequences, rows, counts, empty, length, options)
 

@@ -71,7 +71,8 @@ class Explanation:
     spans : tuple of Span
         All words that the model read, in the order of the text. White space and punctuation stand between.
     read : int
-        How many characters of the text the model read; what follows played no part.
+        Where the part of the text ends that the model read; what follows played no part. It begins with the
+        text, or with the first span where the model keeps the end of a long text.
     tokens : int
         Pieces of the whole text, special tokens included, before any cut.
     truncated : bool
@@ -98,8 +99,8 @@ class Occlusion:
     ----------
     text : str
         The text.
-    read : int
-        How many of its characters the model reads.
+    start, read : int
+        Where the part begins and ends that the model reads.
     spans : list of (int, int)
         Start and end of what is left out, one after the other.
     label : str, optional
@@ -109,6 +110,7 @@ class Occlusion:
     """
 
     text: str
+    start: int
     read: int
     spans: list[tuple[int, int]]
     label: str | None
@@ -118,10 +120,10 @@ class Occlusion:
     def variants(self) -> list[str]:
         """What the model is to classify: the text, and the text without each of the spans.
 
-        Without a span the text ends where the model stopped reading: else what it never read would move in.
+        Without a span the text is no more than the model read of it: else what it never read would move in.
         """
-        read = self.text[: self.read]
-        return [self.text, *(read[:start] + read[end:] for start, end in self.spans)]
+        text, first, last = self.text, self.start, self.read
+        return [text, *(text[first:start] + text[end:last] for start, end in self.spans)]
 
     def explained(self, rows: Sequence[Mapping[str, Any]]) -> Explanation:
         """Turn answers into an explanation.
@@ -212,10 +214,15 @@ def occlude(
             hint=f"did you mean '{near[0]}'?" if near else None,
         )
     length = options.max_length or classifier.bundle.max_length
-    read = len(text) if options.overflow == "windows" else _read(classifier, text, length - SPECIAL_TOKENS)
-    cost = _count(classifier, text[:read]) + SPECIAL_TOKENS
-    parts = _grouped(words(text[:read]), max(1, min(spans, pieces // cost - 1)))
-    return Occlusion(text, read, parts, label, classifier.bundle.problem_type)
+    first, last = 0, len(text)
+    if options.overflow != "windows" and classifier.bundle.truncation_side == "left":
+        first = _first_read(classifier, text, length - SPECIAL_TOKENS)
+    elif options.overflow != "windows":
+        last = _read(classifier, text, length - SPECIAL_TOKENS)
+    cost = _count(classifier, text[first:last]) + SPECIAL_TOKENS
+    places = [(first + start, first + end) for start, end in words(text[first:last])]
+    parts = _grouped(places, max(1, min(spans, pieces // cost - 1)))
+    return Occlusion(text, first, last, parts, label, classifier.bundle.problem_type)
 
 
 def _count(classifier: Classifier, text: str) -> int:
@@ -234,6 +241,22 @@ def _read(classifier: Classifier, text: str, body: int) -> int:
             return ends[last]
         if characters >= len(text):
             return len(text)
+        characters *= 2
+
+
+def _first_read(classifier: Classifier, text: str, body: int) -> int:
+    """Find the start of the word with the first piece that a model reads that keeps the end of a text."""
+    characters = 16 * body
+    while True:
+        begin = max(0, len(text) - characters)
+        starts = [begin + start for start, _ in reversed(segments(text[begin:]))]
+        if begin:
+            del starts[-1:]  # it may begin earlier
+        first = bisect_left(starts, body, key=lambda start: _count(classifier, text[start:]))
+        if first < len(starts):
+            return starts[first]
+        if not begin:
+            return 0
         characters *= 2
 
 

@@ -212,6 +212,11 @@ def test_an_int8_model_stays_one(tiny_a, data, tmp_path):
     np.testing.assert_allclose(scores(back), scores(bundle), atol=0.02)
 
 
+def test_truncation_at_the_left_is_said(tiny_a, tmp_path):
+    with pytest.warns(RubriekWarning, match="keeps the last pieces"):
+        export_sparknlp(replace(tiny_a, truncation_side="left"), tmp_path / "saved")
+
+
 def test_padding_elsewhere_than_at_0_is_said(tiny_b, tmp_path):
     with pytest.warns(RubriekWarning, match=r"\[PAD\] at id 3"):
         export_sparknlp(tiny_b, tmp_path / "saved")

@@ -34,6 +34,7 @@ def print_bundle(bundle: Bundle, as_json: bool) -> None:
         "threshold": str(bundle.threshold) if bundle.problem_type.startswith("multi") else None,
         "precision": bundle.precision,
         "max length": f"{bundle.max_length} pieces",
+        "cut at": f"the {bundle.truncation_side}, where a text has more pieces",
         "encoder": ", ".join(
             f"{name.replace('_', ' ')} {value:,}" for name, value in (bundle.encoder or {}).items()
         )

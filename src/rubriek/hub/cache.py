@@ -6,6 +6,7 @@
     downloads/KEY/         what was fetched, unpacked and otherwise as it came (Spark NLP can load it too)
     downloads/KEY.json     its record: where from, when, under which names, checksums; written last
     catalogues/            the catalogues of hubs, to ask only whether they have changed
+    tokenizers/            an empty file for each tokenizer that passed its trial (models/tokenizer_trial.py)
     locks/                 one process at a time fetches or imports a thing
 
 What begins with a dot is not finished. It is continued or cleared away by whoever wants the same next.

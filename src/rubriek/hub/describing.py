@@ -167,7 +167,8 @@ def _description(bundle: Bundle) -> str:
     )
     return (
         f"{kinds[bundle.problem_type]}, with a {ANNOTATOR}{built} in {bundle.precision}, as ONNX. "
-        f"It reads at most {bundle.max_length} pieces of a text at once, special tokens included."
+        f"It reads at most {bundle.max_length} pieces of a text at once, special tokens included"
+        f"{'; of a longer text the last ones.' if bundle.truncation_side == 'left' else '.'}"
     )
 
 

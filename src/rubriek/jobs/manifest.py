@@ -24,6 +24,7 @@ def settings(
             "checksums": bundle.checksums,
             "labels": list(bundle.labels),
             "max_length": bundle.max_length,
+            "truncation_side": bundle.truncation_side,
             "threshold": bundle.threshold,
         },
         "engine": {"name": engine.name, "precision": engine.precision},

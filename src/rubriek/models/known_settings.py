@@ -115,6 +115,9 @@ MODEL_SETTINGS = KnownSettings(
             *("directionality", "pooler_fc_size", "pooler_num_attention_heads", "pooler_num_fc_layers"),
             *("pooler_size_per_head", "pooler_type"),
             # Generation of text.
+            *("assistant_confidence_threshold", "assistant_lookbehind", "encoder_repetition_penalty"),
+            *("epsilon_cutoff", "eta_cutoff", "num_assistant_tokens", "num_assistant_tokens_schedule"),
+            "target_lookbehind",
             *("bad_words_ids", "begin_suppress_tokens", "diversity_penalty", "do_sample", "early_stopping"),
             *("encoder_no_repeat_ngram_size", "exponential_decay_length_penalty", "forced_bos_token_id"),
             *("forced_eos_token_id", "length_penalty", "max_length", "min_length", "no_repeat_ngram_size"),

@@ -156,7 +156,13 @@ def _batches(
     count = min(len(texts), max(fewest, min(most, len(texts) // 4)))
     chosen = texts.take(np.linspace(0, len(texts) - 1, count).astype(np.int64)).to_pylist()
     tokens = classifier.tokenizer.tokenize(chosen)
-    length = classifier.bundle.max_length
-    sequences = batching.cut(tokens.offsets, max_length=length, overflow="truncate", stride=None)
+    bundle = classifier.bundle
+    sequences = batching.cut(
+        tokens.offsets,
+        max_length=bundle.max_length,
+        overflow="truncate",
+        stride=None,
+        side=bundle.truncation_side,
+    )
     for batch in batching.plan(sequences.lengths, token_budget=classifier.engine.token_budget):
         yield batching.assemble(tokens, sequences, batch)

@@ -92,6 +92,7 @@ def saved_classifier(
         )
     tokenizer = checks.read_object(bundle.tokenizer_file, error=UnsupportedModelError, limit=FILE_LIMIT)
     _warn_of_padding(bundle)
+    _warn_of_side(bundle)
     return SavedClassifier(
         uid=uid or f"{UID}_{secrets.token_hex(6)}",
         params={**_params(bundle, tokenizer.values), **(params or {})},
@@ -164,6 +165,16 @@ def _vocabulary(bundle: Bundle, tokenizer: dict[str, Any]) -> dict[str, int]:
             found=", ".join(f"{name} with id {vocabulary[name]}" for name in taken),
         )
     return {names.get(number, by_id[number]): number for number in sorted(by_id)}
+
+
+def _warn_of_side(bundle: Bundle) -> None:
+    if bundle.truncation_side == "left":
+        warnings.warn(
+            f"{bundle.name} keeps the last pieces of a long text. Spark NLP keeps the first ones, so it will "
+            "give other scores than rubriek for such texts",
+            RubriekWarning,
+            stacklevel=3,
+        )
 
 
 def _warn_of_padding(bundle: Bundle) -> None:
