@@ -289,6 +289,55 @@ def test_names_of_the_first_berts(huggingface_folder, tmp_path):
     assert old.checksums["model.onnx"] == new.checksums["model.onnx"]
 
 
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "module._orig_mod.", "model."])
+def test_a_prefix_that_all_tensors_share_is_left_out(huggingface_folder, tmp_path, prefix):
+    folder = huggingface_folder()
+    plain = import_model(folder, tmp_path / "plain")
+    rewrite(folder, lambda tensors: {prefix + name: tensor for name, tensor in tensors.items()})
+    prefixed = import_model(folder, tmp_path / "prefixed")
+    assert prefixed.checksums["model.onnx"] == plain.checksums["model.onnx"]
+
+
+def test_a_prefix_that_some_tensors_have_is_no_prefix(huggingface_folder, tmp_path):
+    folder = huggingface_folder()
+    rewrite(folder, lambda tensors: {**tensors, "module.extra": np.zeros(2, np.float32)})
+    with pytest.warns(RubriekWarning, match=r"not used: module\.extra"):
+        import_model(folder, tmp_path / "bundle")
+
+
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:0a1b\nsize 438000000\n"
+
+
+@pytest.mark.parametrize(
+    "name", ["config.json", "model.safetensors", "pytorch_model.bin", "tokenizer.json", "vocab.txt"]
+)
+def test_a_pointer_of_git_lfs_is_named_wherever_it_stands(huggingface_folder, tmp_path, name):
+    folder = huggingface_folder()
+    if name == "pytorch_model.bin":
+        (folder / "model.safetensors").unlink()
+    (folder / name).write_bytes(POINTER)
+    with pytest.raises(ModelError, match=rf"{name} is a pointer of Git LFS(.|\n)*git lfs pull"):
+        import_model(folder, tmp_path / "bundle")
+
+
+def test_a_bundle_with_a_pointer_of_git_lfs(huggingface_folder, tmp_path):
+    bundle = import_model(huggingface_folder(), tmp_path / "bundle")
+    bundle.model_file.write_bytes(POINTER)
+    with pytest.raises(BundleError, match=r"model\.onnx is a pointer of Git LFS"):
+        Bundle.open(bundle.folder)
+
+
+@pytest.mark.parametrize("config", [True, False])
+def test_an_adapter_alone_is_named(huggingface_folder, tmp_path, config):
+    folder = huggingface_folder()
+    (folder / "model.safetensors").rename(folder / "adapter_model.safetensors")
+    (folder / "adapter_config.json").write_text('{"peft_type": "LORA"}')
+    if not config:
+        (folder / "config.json").unlink()
+    with pytest.raises(UnsupportedModelError, match="LoRA adapter alone"):
+        import_model(folder, tmp_path / "bundle")
+
+
 def test_a_tensor_under_both_names_is_refused(huggingface_folder, tmp_path):
     folder = huggingface_folder()
     name = "bert.embeddings.LayerNorm"

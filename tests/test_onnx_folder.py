@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -7,9 +8,10 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+import rubriek
 import tiny
 from rubriek.engines import open_engine
-from rubriek.errors import ModelError, TokenizerError, UnsupportedModelError
+from rubriek.errors import ModelError, OptionError, TokenizerError, UnsupportedModelError
 from rubriek.models import Bundle, import_model
 
 LABELS = ("Sport", "Economie", "Cultuur & Media")
@@ -297,12 +299,84 @@ def test_a_tokenizer_of_another_model_is_refused(tmp_path):
     refused(folder, tmp_path, TokenizerError, f"ids below vocab_size, {len(VOCABULARY)}")
 
 
+@pytest.mark.parametrize("place", ["model_quantized.onnx", "onnx/model_int8.onnx"])
+def test_the_only_onnx_file_is_taken_whatever_it_is_called(tmp_path, place):
+    check(import_model(onnx_folder(tmp_path / "bag", place=place), tmp_path / "bundle"))
+
+
+def test_of_several_onnx_files_one_has_to_be_named(tmp_path):
+    folder = onnx_folder(tmp_path / "bag", place="onnx/model_int8.onnx")
+    onnx_folder(folder, place="model_q4.onnx")
+    refused(folder, tmp_path, ModelError, r"model_q4\.onnx, onnx/model_int8\.onnx")
+    onnx_folder(folder, place="onnx/model.onnx")
+    assert "onnx/model.onnx" in import_model(folder, tmp_path / "bundle").source["checksums"]
+
+
+def test_a_graph_stands_in_for_weights_of_another_family(tmp_path, huggingface_folder):
+    folder = onnx_folder(tmp_path / "model", place="onnx/model.onnx")
+    (folder / "model.safetensors").write_bytes(b"weights of a family that rubriek does not build")
+    check(import_model(folder, tmp_path / "bundle"))
+    tiny.change_json(folder / "config.json", model_type="bert", architectures=["BertModel"])
+    refused(folder, tmp_path, UnsupportedModelError, "fine-tune the model")
+
+
+def test_a_pointer_of_git_lfs_is_no_graph(tmp_path):
+    folder = onnx_folder(tmp_path / "bag")
+    (folder / "model.onnx").write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
+    refused(folder, tmp_path, ModelError, r"model\.onnx is a pointer of Git LFS")
+
+
 def test_the_positions_of_the_config_bound_the_length(tmp_path):
     folder = onnx_folder(tmp_path / "bag")
     tiny.change_json(folder / "config.json", max_position_embeddings=10)
     assert import_model(folder, tmp_path / "a").max_length == 10
     tiny.change_json(folder / "config.json", model_type="xlm-roberta")
     assert import_model(folder, tmp_path / "b").max_length == 8
+
+
+def with_positions(rows, *, offset=0):
+    """The bag of words, with a table of positions that begins at an offset, as RoBERTa's does."""
+    model = graph(outputs=("bag",))
+    model.graph.output[0].name = "logits"
+    nodes = [
+        helper.make_node("Mul", ["ids", "zero"], ["zeros"]),
+        helper.make_node("Add", ["zeros", "one"], ["ones"]),
+        helper.make_node("CumSum", ["ones", "one"], ["counted"]),
+        helper.make_node("Add", ["counted", "offset"], ["positions"]),
+        helper.make_node("Gather", ["position_table", "positions"], ["placed"]),
+        helper.make_node("ReduceSum", ["placed", "first"], ["of_places"], keepdims=0),
+        helper.make_node("Add", ["bag", "of_places"], ["logits"]),
+    ]
+    model.graph.node.extend(nodes)
+    for name, value in (
+        ("one", np.array(1)),
+        ("zero", np.array(0)),
+        ("offset", np.array(offset - 1)),
+        ("position_table", np.zeros((rows, len(LABELS)), np.float32)),
+    ):
+        model.graph.initializer.append(numpy_helper.from_array(value, name))
+    return model
+
+
+@pytest.mark.parametrize(("offset", "works"), [(0, 34), (2, 32)])
+def test_the_length_is_what_the_graph_really_reads(tmp_path, offset, works):
+    """A family whose positions begin at 2 reads two pieces fewer than its table has rows."""
+    folder = onnx_folder(tmp_path / "bag", with_positions(34, offset=offset))
+    tiny.change_json(folder / "config.json", max_position_embeddings=34)
+    tiny.change_json(folder / "tokenizer_config.json", model_max_length=512)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        bundle = import_model(folder, tmp_path / "bundle")
+    assert bundle.max_length == works
+    assert [str(warning.message) for warning in caught if "at most 32" not in str(warning.message)] == []
+    found = rubriek.load(bundle.folder).predict("de " * 100)
+    assert found.truncated
+    assert import_model(folder, tmp_path / "shorter", max_length=20).max_length == 20
+
+
+def test_a_length_that_was_asked_for_and_does_not_work_is_refused(tmp_path):
+    folder = onnx_folder(tmp_path / "bag", with_positions(34, offset=2))
+    refused(folder, tmp_path, OptionError, "3 to 32 pieces", max_length=34)
 
 
 def test_a_bundles_own_graph_can_be_imported(tiny_a, data, tmp_path):

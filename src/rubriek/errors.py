@@ -75,6 +75,10 @@ class PipelineError(RubriekError, ValueError, TypeError):
     """The stages of a pipeline do not fit together, or not the data."""
 
 
+class UnknownStageError(RubriekError, ImportError):
+    """Spark NLP has a stage of that name, or another version of it has; `rubriek.sparknlp` does not."""
+
+
 class TextTooLongError(RubriekError, ValueError):
     """A text has more pieces than the model takes and ``overflow="error"`` was asked for."""
 

@@ -54,6 +54,25 @@ def test_show_gives_all_of_it_as_json(tiny_a: Bundle):
     assert found["folder"] == str(tiny_a.folder)
 
 
+def test_labels_can_be_named(tmp_path, huggingface_folder):
+    folder = huggingface_folder(labels=["a", "b"])
+    named = ["--label", "ham, gekookt", "--label", "spam"]
+    found = json.loads(models("import", folder, "--name", "post", *named, "--json").stdout)
+    assert found["labels"] == ["ham, gekookt", "spam"]
+    wrong = models("import", folder, "--name", "andere", "--label", "ham", status=1)
+    assert "2 labels" in wrong.stderr
+
+
+def test_the_side_at_which_texts_are_cut_is_shown(huggingface_folder):
+    folder = huggingface_folder()
+    settings = {"do_lower_case": False, "truncation_side": "left"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+    assert "the left" in models("import", folder, "--name", "einde").stdout
+    assert "the left" in models("show", "einde").stdout
+    assert json.loads(models("show", "einde", "--json").stdout)["truncation_side"] == "left"
+    assert "the right" in models("show", "nl-news").stdout
+
+
 def test_import_into_a_folder_of_ones_own(tmp_path, own_cache):
     models("import", DATA / "tiny-a", "-o", tmp_path / "eigen", "--json")
     assert Bundle.open(tmp_path / "eigen").labels

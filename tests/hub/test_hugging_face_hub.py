@@ -11,7 +11,8 @@ import pytest
 from hub_server import Handler, HubServer, page, running, status
 
 from rubriek import hub
-from rubriek.errors import DownloadError, ModelNotFoundError
+from rubriek.errors import DownloadError, ModelNotFoundError, UnsupportedModelError
+from rubriek.hub.huggingface import wanted_files
 from rubriek.models import Bundle
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -93,6 +94,37 @@ def test_a_repository_that_holds_a_bundle(hugging_face, tiny_a):
     bundle = hub.resolve("hf://owner/name")
     assert Bundle.open(bundle.folder, verify=True).checksums == tiny_a.checksums
     assert not any(file.is_symlink() for file in bundle.folder.iterdir())
+
+
+def test_of_another_family_the_graph_is_taken(hugging_face, tiny_a):
+    config = json.loads(hugging_face.files["config.json"])
+    labels = {str(at): label for at, label in enumerate(tiny_a.labels)}
+    other = {**config, "model_type": "deberta-v2", "architectures": ["Other"], "id2label": labels}
+    hugging_face.files["config.json"] = json.dumps(other).encode()
+    hugging_face.files["onnx/model_q4.onnx"] = b"x"
+    hugging_face.files["onnx/model.onnx"] = tiny_a.model_file.read_bytes()
+    hugging_face.files["tokenizer.json"] = tiny_a.tokenizer_file.read_bytes()
+    bundle = hub.resolve("hf://owner/name")
+    assert bundle.source["format"] == "onnx"
+    fetched = {path.partition(f"/{COMMIT}/")[2] for path, _ in hugging_face.requests if "/resolve/" in path}
+    assert "onnx/model.onnx" in fetched
+    assert not fetched & {"model.safetensors", "pytorch_model.bin", "onnx/model_q4.onnx"}
+
+
+def test_of_a_bert_the_weights_are_taken_whatever_graphs_there_are(hugging_face):
+    hugging_face.files |= {"onnx/model_fp16.onnx": b"x", "onnx/model_q4.onnx": b"x"}
+    assert hub.resolve("hf://owner/name").source["format"] == "huggingface"
+
+
+def test_the_only_graph_of_a_repository_is_taken():
+    sizes = {"config.json": 1, "onnx/model_int8.onnx": 2, "onnx/model_int8.onnx_data": 3, "other/x.onnx": 4}
+    assert list(wanted_files(sizes)) == ["config.json", "onnx/model_int8.onnx", "onnx/model_int8.onnx_data"]
+
+
+def test_an_adapter_alone(hugging_face):
+    hugging_face.files = {"adapter_config.json": b"{}", "adapter_model.safetensors": b""}
+    with pytest.raises(UnsupportedModelError, match="LoRA adapter alone"):
+        hub.resolve("hf://owner/name")
 
 
 def test_what_is_not_there(hugging_face):

@@ -24,9 +24,21 @@ _output_option = click.option(
 @click.option("--name", help="What to call it. [default: the folder's name]")
 @_output_option
 @max_length_option("what its files allow")
+@click.option(
+    "--label",
+    "labels",
+    multiple=True,
+    metavar="NAME",
+    help="A label, once for each of the model's outputs and in their order. [default: what its files say]",
+)
 @as_json_option
 def import_(
-    source: Path, name: str | None, output: Path | None, max_length: int | None, as_json: bool
+    source: Path,
+    name: str | None,
+    output: Path | None,
+    max_length: int | None,
+    labels: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """Import the model at SOURCE, so that it can be used by its name.
 
@@ -38,10 +50,12 @@ def import_(
     Examples:
       rubriek models import ./my-bert
       rubriek models import ./my-bert --name toxicity --max-length 256
+      rubriek models import ./my-bert --label ham --label spam
     """  # noqa: D301 -- click reads \b
     from rubriek.models import import_model
 
-    print_bundle(import_model(source, output, name=name, max_length=max_length), as_json)
+    made = import_model(source, output, name=name, max_length=max_length, labels=labels or None)
+    print_bundle(made, as_json)
 
 
 @click.command()

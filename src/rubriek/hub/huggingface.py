@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,15 @@ from rubriek.hub.download import check_room
 from rubriek.hub.progress import watcher
 from rubriek.hub.references import Repository
 from rubriek.models.bundle import MODEL, MODEL_DATA, RECORD, TOKENIZER
+from rubriek.models.config_file import CONFIG, needs_onnx, read_config
+from rubriek.models.importing import ADAPTER, adapter_alone
+from rubriek.models.onnx_folder import PLACES, choose_onnx
 
 BUNDLE = (RECORD, MODEL, MODEL_DATA, TOKENIZER, "README.md", "NOTICE", "LICENSE")
 SETTINGS = ("*.json", "*.txt")
 WEIGHTS = (
     ("model.safetensors", "model-*.safetensors", "model.safetensors.index.json"),
     ("pytorch_model.bin", "pytorch_model-*.bin", "pytorch_model.bin.index.json"),
-    ("model.onnx", "model.onnx*", "onnx/model.onnx", "onnx/model.onnx_data"),
 )
 """Kinds of weights, the one preferred first. Repositories hold the same in several."""
 
@@ -69,19 +71,29 @@ def snapshot(repository: Repository) -> tuple[Path, str]:
             timeout=settings.network_timeout(),
         )
         sizes = {file.rfilename: file.size or 0 for file in info.siblings or []}
-        wanted = wanted_files(sizes)
         commit = str(info.sha)
+
+        def fetch(names: Iterable[str]) -> Path:
+            return Path(
+                snapshot_download(
+                    repository.name,
+                    revision=commit,
+                    endpoint=endpoint,
+                    allow_patterns=list(names),
+                    library_name="rubriek",
+                    tqdm_class=_silent_bar(),
+                )
+            )
+
+        wanted = wanted_files(sizes)
+        has_both = not _graphs(wanted) and _graphs(sizes)
+        # The settings say which of two kinds of weights a bundle can be made of.
+        if has_both and CONFIG in wanted and needs_onnx(read_config(fetch([CONFIG]))):
+            wanted = wanted_files(sizes, graph_first=True)
         total = sum(wanted.values())
         check_room(_existing(Path.home()), total, str(repository))
         watcher().started(repository.name, total, 0)
-        folder = snapshot_download(
-            repository.name,
-            revision=commit,
-            endpoint=endpoint,
-            allow_patterns=list(wanted),
-            library_name="rubriek",
-            tqdm_class=_silent_bar(),
-        )
+        folder = fetch(wanted)
     except (RepositoryNotFoundError, RevisionNotFoundError, HFValidationError) as error:
         raise ModelNotFoundError(
             f"There is no {repository}, or it may not be read.",
@@ -100,16 +112,25 @@ def snapshot(repository: Repository) -> tuple[Path, str]:
         ) from error
     finally:
         watcher().ended()
-    return Path(folder), commit
+    return folder, commit
 
 
-def wanted_files(sizes: Mapping[str, int]) -> dict[str, int]:
+def wanted_files(sizes: Mapping[str, int], *, graph_first: bool = False) -> dict[str, int]:
     """Choose the files that a bundle is made of: all of a bundle, else settings and one kind of weights.
+
+    Parameters
+    ----------
+    sizes : mapping of str to int
+        All files of the repository.
+    graph_first : bool, default False
+        Prefer an ONNX graph to weights, where there are both: the weights are of a model of another kind.
 
     Raises
     ------
     ModelNotFoundError
         If there are no weights that rubriek reads.
+    UnsupportedModelError
+        If there is an adapter alone.
 
     Examples
     --------
@@ -118,19 +139,38 @@ def wanted_files(sizes: Mapping[str, int]) -> dict[str, int]:
     """
     if RECORD in sizes:
         return {name: sizes[name] for name in BUNDLE if name in sizes}
-    for kind in WEIGHTS:
-        if any(fnmatch(name, pattern) for name in sizes for pattern in kind):
-            return {
-                name: size
-                for name, size in sizes.items()
-                if any(fnmatch(name, pattern) for pattern in kind)
-                or ("/" not in name and any(fnmatch(name, pattern) for pattern in SETTINGS))
-            }
+    weights = next((kind for kind in WEIGHTS if _any_of(kind, sizes)), None)
+    graph = None if weights and not graph_first else _graph(sizes)
+    chosen = graph or weights
+    if chosen is not None:
+        return {
+            name: size
+            for name, size in sizes.items()
+            if _any_of(chosen, [name]) or ("/" not in name and _any_of(SETTINGS, [name]))
+        }
+    if ADAPTER in sizes:
+        raise adapter_alone("The repository")
     raise ModelNotFoundError(
         "The repository holds no weights that rubriek reads.",
-        expected=", ".join(kind[0] for kind in WEIGHTS),
+        expected=", ".join([*(kind[0] for kind in WEIGHTS), *PLACES]),
         found=", ".join(sorted(sizes)[:12]) or "nothing",
     )
+
+
+def _graph(sizes: Mapping[str, int]) -> tuple[str, ...] | None:
+    """Find an ONNX graph, and name it and the files of its tensors."""
+    chosen = choose_onnx(_graphs(sizes))
+    return None if chosen is None else (chosen, f"{chosen}_data*", f"{chosen}.data*")
+
+
+def _graphs(names: Iterable[str]) -> list[str]:
+    return sorted(
+        name for name in names if name.endswith(".onnx") and name.rpartition("/")[0] in ("", "onnx")
+    )
+
+
+def _any_of(patterns: Sequence[str], names: Iterable[str]) -> bool:
+    return any(fnmatch(name, pattern) for name in names for pattern in patterns)
 
 
 def _silent_bar() -> Any:

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 BUNDLED = Path(__file__).parent.parent / "bundled"
 
-IMPORTERS = 1
+IMPORTERS = 2
 """To be raised when an importer or the graph builder writes something else than before: what was imported is
 then imported again."""
 

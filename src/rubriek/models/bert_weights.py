@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BASE = ("embeddings.", "encoder.", "pooler.")
+OWN_PARTS = ("bert", "classifier", *(part.rstrip(".") for part in BASE))
+"""What a tensor's name begins with where nothing was put in front of it."""
 OLD_ENDINGS = {".LayerNorm.gamma": ".LayerNorm.weight", ".LayerNorm.beta": ".LayerNorm.bias"}
 BUFFERS = (".position_ids", ".token_type_ids")
 
@@ -24,14 +26,17 @@ BUFFERS = (".position_ids", ".token_type_ids")
 def todays_names(tensors: dict[str, StoredTensor]) -> dict[str, StoredTensor]:
     """Put tensors under the names that transformers uses today.
 
-    ``gamma`` and ``beta`` of the first BERT become ``weight`` and ``bias``, an encoder that was saved
-    without its prefix gets ``bert.``, and buffers that hold counting numbers only are left out.
+    A prefix that all tensors share is left out: ``module.`` of torch's parallel training, ``_orig_mod.`` of
+    its compiler, ``model.`` of Lightning. ``gamma`` and ``beta`` of the first BERT become ``weight`` and
+    ``bias``, an encoder that was saved without its prefix gets ``bert.``, and buffers that hold counting
+    numbers only are left out.
 
     Raises
     ------
     WeightsError
         If two get the same name.
     """
+    tensors = _without_shared_prefix(tensors)
     prefix = "" if any(name.startswith("bert.") for name in tensors) else "bert."
     named: dict[str, StoredTensor] = {}
     for old, tensor in tensors.items():
@@ -49,6 +54,15 @@ def todays_names(tensors: dict[str, StoredTensor]) -> dict[str, StoredTensor]:
             )
         named[name] = tensor
     return named
+
+
+def _without_shared_prefix(tensors: dict[str, StoredTensor]) -> dict[str, StoredTensor]:
+    start = 0
+    for parts in zip(*(name.split(".")[:-1] for name in tensors), strict=False):
+        if len(set(parts)) > 1 or parts[0] in OWN_PARTS:
+            break
+        start += len(parts[0]) + 1
+    return {name[start:]: tensor for name, tensor in tensors.items()}
 
 
 def count_outputs(tensors: dict[str, StoredTensor]) -> int:

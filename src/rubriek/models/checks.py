@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import math
 from pathlib import Path, PurePosixPath
@@ -14,6 +15,22 @@ JSON_LIMIT = 16 * 2**20
 """Bytes of a JSON file of a model; config.json and rubriek.json take a few thousand."""
 
 
+LFS_POINTER = b"version https://git-lfs"
+"""How a file begins that Git puts in the place of a large one."""
+
+
+def refuse_pointer(file: Path, error: type[ModelError]) -> None:
+    """Raise ``error`` if a file is a pointer of Git LFS; one that cannot be read is left to its reader."""
+    with contextlib.suppress(OSError), file.open("rb") as stream:
+        if stream.read(len(LFS_POINTER)) == LFS_POINTER:
+            raise error(
+                f"{file} is a pointer of Git LFS.",
+                expected="the file itself",
+                found=f"{file.stat().st_size:,} bytes that say where it lies",
+                hint="fetch it: git lfs install, then git lfs pull in the clone",
+            )
+
+
 def read_bytes(file: Path, *, limit: int, error: type[ModelError]) -> bytes:
     """Read a whole file of at most ``limit`` bytes, or raise ``error``."""
     try:
@@ -23,6 +40,8 @@ def read_bytes(file: Path, *, limit: int, error: type[ModelError]) -> bytes:
         raise error(f"{file} cannot be read.", found=cause.strerror or str(cause)) from cause
     if len(data) > limit:
         raise error(f"{file} is too large.", expected=f"at most {limit:,} bytes", found="more")
+    if data.startswith(LFS_POINTER):
+        refuse_pointer(file, error)
     return data
 
 

@@ -10,7 +10,7 @@ from rubriek.errors import ModelError, RubriekWarning, UnsupportedModelError
 from rubriek.models import checks
 from rubriek.models.checks import Fields, listing
 from rubriek.models.graph import BertConfig
-from rubriek.models.known_settings import MODEL_SETTINGS, USE_ONNX, refuse_settings, warn_of_unknown
+from rubriek.models.known_settings import MODEL_SETTINGS, USE_ONNX, refuse_settings
 from rubriek.models.record import MOST_LABELS, PROBLEM_TYPES, ProblemType
 
 CONFIG = "config.json"
@@ -18,6 +18,7 @@ ARCHITECTURE = "BertForSequenceClassification"
 DEFAULT_LABELS = 2
 """How many labels a config.json without any stands for: transformers saves no defaults."""
 
+NAME_LABELS = "name them yourself: labels=[...] (--label NAME for each)"
 RUNS = f"model_type 'bert' with the architecture {ARCHITECTURE}"
 
 
@@ -65,7 +66,18 @@ def check_architecture(config: Fields) -> None:
             f"{config.where} does not say what model it is of.", expected=RUNS, found=found
         )
     refuse_settings(config, MODEL_SETTINGS.refused, UnsupportedModelError)
-    warn_of_unknown(config, MODEL_SETTINGS)
+
+
+def needs_onnx(config: Fields) -> bool:
+    """Tell whether only a graph, and not its weights, makes a bundle of a model of another kind.
+
+    A BERT without a classifier is not such a model: its graph has none either.
+    """
+    try:
+        check_architecture(config)
+    except UnsupportedModelError as error:
+        return error.hint is not None and error.hint.endswith(USE_ONNX)
+    return False
 
 
 def bert_config(config: Fields, num_labels: int) -> BertConfig:
@@ -137,14 +149,14 @@ def labels_of(config: Fields, outputs: int, given: Sequence[str] | None = None) 
             f"{config.where} has no labels." if missing else f"{config.where} contradicts the weights.",
             expected=f"{outputs} labels, as classifier.weight has rows",
             found=f"{declared} ({by})",
-            hint="write the labels into id2label, in the order of the logits, or pass labels=[...]",
+            hint=f"write the labels into id2label, in the order of the logits, or {NAME_LABELS}",
         )
     names = _names(entries, outputs)
     if names is None:
         if entries is not None or outputs != DEFAULT_LABELS:
             warnings.warn(
                 f"{config.where}: id2label does not hold {outputs} different labels, so they are called "
-                f"LABEL_0 to LABEL_{outputs - 1}; pass labels=[...] to name them",
+                f"LABEL_0 to LABEL_{outputs - 1}; {NAME_LABELS}",
                 RubriekWarning,
                 stacklevel=2,
             )

@@ -21,6 +21,7 @@ from rubriek.models.config_file import (
     read_config,
 )
 from rubriek.models.graph import BertConfig, build_bert_classifier
+from rubriek.models.known_settings import MODEL_SETTINGS, warn_of_unknown
 from rubriek.models.row_spacing import space_rows
 from rubriek.models.staging import staged
 from rubriek.models.tokenizer_files import read_tokenizer
@@ -47,6 +48,7 @@ def import_huggingface(
     """Make a bundle from a Hugging Face folder. See `rubriek.models.import_model`."""
     config = read_config(folder)
     check_architecture(config)
+    warn_of_unknown(config, MODEL_SETTINGS)
     stored = read_weights(folder)
     tensors = todays_names(stored.tensors)
     outputs = count_outputs(tensors)

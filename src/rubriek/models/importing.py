@@ -7,14 +7,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rubriek import settings
-from rubriek.errors import ModelError, ModelNotFoundError, OptionError
+from rubriek.errors import ModelError, ModelNotFoundError, OptionError, UnsupportedModelError
 from rubriek.models.bundle import NAME, RECORD, Bundle
 from rubriek.models.checks import listing
-from rubriek.models.config_file import CONFIG
+from rubriek.models.config_file import CONFIG, needs_onnx, read_config
 from rubriek.models.huggingface import import_huggingface, origin_of
 from rubriek.models.onnx_folder import find_onnx, import_onnx
 from rubriek.models.staging import refuse_existing
 from rubriek.models.weights import has_weights
+
+ADAPTER = "adapter_config.json"
+"""What peft writes beside the weights of an adapter."""
 
 
 def import_model(
@@ -32,10 +35,10 @@ def import_model(
     ----------
     source : path
         A Hugging Face folder (config.json, model.safetensors or pytorch_model.bin, tokenizer.json or
-        vocab.txt) of a ``BertForSequenceClassification``, or a folder with model.onnx or onnx/model.onnx, a
-        tokenizer, and config.json or labels.txt. Where a folder has both kinds of weights, those of Hugging
-        Face are used. Or a folder or zip that Spark NLP saved, of a ``BertForSequenceClassification`` or of a
-        pipeline with one.
+        vocab.txt) of a ``BertForSequenceClassification``, or a folder with model.onnx or onnx/model.onnx (or
+        a single ONNX file of another name), a tokenizer, and config.json or labels.txt. Where a folder has
+        both kinds of weights, those of Hugging Face are used if they are of such a BERT. Or a folder or zip
+        that Spark NLP saved, of a ``BertForSequenceClassification`` or of a pipeline with one.
     target : path, optional
         The bundle to write. Default: the name, in the cache, where `rubriek.load` finds it.
     name : str, optional
@@ -114,16 +117,30 @@ def format_of(folder: Path) -> str:
         raise ModelError(
             f"{folder} is a bundle already.", hint="load it by its path, or copy the folder into the cache"
         )
-    if (folder / CONFIG).is_file() and has_weights(folder):
+    with_weights = (folder / CONFIG).is_file() and has_weights(folder)
+    if with_weights and not needs_onnx(read_config(folder)):
         return "huggingface"
     if find_onnx(folder) is not None:
         return "onnx"
+    if (folder / ADAPTER).is_file() and not with_weights:
+        raise adapter_alone(str(folder))
     if (folder / CONFIG).is_file():
-        return "huggingface"  # the importer says which weights it looked for
+        return "huggingface"  # the importer says what it looked for
     raise ModelError(
         f"{folder} holds no model that rubriek knows.",
         expected=f"{CONFIG} with model.safetensors or pytorch_model.bin, or model.onnx",
         found=listing(folder),
+    )
+
+
+def adapter_alone(where: str) -> ModelError:
+    """Make the error for a place that holds an adapter without the model that it belongs to."""
+    return UnsupportedModelError(
+        f"{where} holds a LoRA adapter alone.",
+        expected="the whole model",
+        found=ADAPTER,
+        hint="put the adapter into its model with peft and save that: "
+        "PeftModel.from_pretrained(model, folder).merge_and_unload().save_pretrained(target)",
     )
 
 

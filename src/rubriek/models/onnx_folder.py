@@ -14,6 +14,7 @@ from rubriek.models.bundle import MODEL, TOKENIZER, Bundle, ProblemType
 from rubriek.models.checks import Fields, listing
 from rubriek.models.config_file import (
     CONFIG,
+    NAME_LABELS,
     bert_config,
     labels_of,
     problem_type_of,
@@ -21,6 +22,7 @@ from rubriek.models.config_file import (
 )
 from rubriek.models.huggingface import choose_length, encoder_of, save_model, source_of
 from rubriek.models.onnx_graph import logits_of, precision_of, read_graph, use_inputs, vocabulary_size
+from rubriek.models.onnx_length import working_length
 from rubriek.models.row_spacing import space_rows
 from rubriek.models.staging import staged
 from rubriek.models.tokenizer_files import VOCABULARY, ImportedTokenizer, read_tokenizer
@@ -39,8 +41,47 @@ OFFSET_POSITIONS = ("roberta", "xlm-roberta", "camembert")
 
 
 def find_onnx(folder: Path) -> Path | None:
-    """Find the graph in a folder; None where there is none."""
-    return next((folder / place for place in PLACES if (folder / place).is_file()), None)
+    """Find the graph in a folder: by its name, or as the only ONNX file there is; None where there is none.
+
+    Raises
+    ------
+    ModelError
+        If there are several, and none has the name that says which one counts.
+    """
+    name = choose_onnx([file.relative_to(folder).as_posix() for file in _onnx_files(folder)])
+    return None if name is None else folder / name
+
+
+def _onnx_files(folder: Path) -> list[Path]:
+    return sorted(
+        file for place in (folder, folder / "onnx") for file in place.glob("*.onnx") if file.is_file()
+    )
+
+
+def choose_onnx(names: Sequence[str]) -> str | None:
+    """Choose the graph among ONNX files, by their paths in a folder or a repository.
+
+    Raises
+    ------
+    ModelError
+        If there are several, and none is called model.onnx.
+
+    Examples
+    --------
+    >>> choose_onnx(["onnx/model.onnx", "onnx/model_quantized.onnx"])
+    'onnx/model.onnx'
+    >>> choose_onnx(["model_quantized.onnx"])
+    'model_quantized.onnx'
+    """
+    named = next((place for place in PLACES if place in names), None)
+    if named is None and len(names) > 1:
+        raise ModelError(
+            "There are several ONNX files, and none has the name that says which one counts.",
+            expected=" or ".join(PLACES),
+            found=checks.shown(", ".join(names), most=300),
+            hint=f"rename the one that you want to {MODEL}",
+        )
+    return named or next(iter(names), None)
 
 
 def import_onnx(
@@ -70,6 +111,14 @@ def import_onnx(
         save_model(model, partial / MODEL)
         (partial / TOKENIZER).write_text(tokenizer.text, encoding="utf-8")
         outputs = try_out(partial / MODEL, file, tokenizer)
+        length = working_length(
+            partial / MODEL,
+            file,
+            length,
+            cls_id=tokenizer.cls_id,
+            sep_id=tokenizer.sep_id,
+            asked=max_length is not None,
+        )
         names, problem_type, label_file = _labels(folder, config, outputs, labels)
         files = (file, *external, *tokenizer.files, *label_file)
         Bundle(
@@ -132,7 +181,7 @@ def _labels(
             f"{folder} has no labels.",
             expected=f"{outputs} labels: id2label in {CONFIG}, or {LABELS} with a label a line",
             found=listing(folder),
-            hint="write such a file, or pass labels=[...]",
+            hint=f"write such a file, or {NAME_LABELS}",
         )
     data = checks.read_bytes(file, limit=LABELS_LIMIT, error=ModelError)
     try:

@@ -15,6 +15,7 @@ from rubriek.models.bundle import MODEL, TOKENIZER, Bundle, ProblemType
 from rubriek.models.huggingface import choose_length, save_model
 from rubriek.models.onnx_folder import read_classifier, try_out
 from rubriek.models.onnx_graph import vocabulary_size
+from rubriek.models.onnx_length import working_length
 from rubriek.models.staging import staged
 from rubriek.models.tokenizer_files import KINDS, ImportedTokenizer
 from rubriek.models.wordpiece import Casing, build_wordpiece
@@ -104,12 +105,20 @@ def import_sparknlp(
         save_model(model, partial / MODEL)
         (partial / TOKENIZER).write_text(tokenizer.text, encoding="utf-8")
         outputs = try_out(partial / MODEL, file, tokenizer)
+        length = working_length(
+            partial / MODEL,
+            file,
+            _max_length(params, max_length, _positions(model)),
+            cls_id=tokenizer.cls_id,
+            sep_id=tokenizer.sep_id,
+            asked=max_length is not None,
+        )
         Bundle(
             folder=partial,
             name=name,
             labels=_labels(saved, outputs, labels),
             problem_type=_problem_type(params),
-            max_length=_max_length(params, max_length, _positions(model)),
+            max_length=length,
             precision=precision,
             pad_id=tokenizer.pad_id,
             unk_id=tokenizer.unk_id,

@@ -7,7 +7,10 @@ from rubriek.sparknlp.document_assembler import DocumentAssembler
 from rubriek.sparknlp.finisher import Finisher
 from rubriek.sparknlp.light_pipeline import LightPipeline
 from rubriek.sparknlp.pipeline import Pipeline, PipelineModel
+from rubriek.sparknlp.unknown_stages import refusing
 
 __all__ = ["DocumentAssembler", "Finisher", "LightPipeline", "Pipeline", "PipelineModel"]
+
+__getattr__ = refusing(__name__, __all__)
 
 jvm_names.make_importable()
