@@ -17,7 +17,9 @@ import tiny
 from rubriek import child_process
 from rubriek.errors import TokenizerError
 from rubriek.models import tokenizer_trial
+from rubriek.models.tokenizer_settings import KINDS
 from rubriek.models.tokenizer_trial import load
+from rubriek.models.wordpiece import Casing, build_wordpiece
 from rubriek.tokens import HuggingFaceTokenizer, SpecialIds
 
 VOCABULARY = {piece: number for number, piece in enumerate([*tiny.SPECIAL, "a", "b", "##a"])}
@@ -210,3 +212,9 @@ def test_the_rules_refuse_junk_in_our_words_or_leave_it_to_the_trial(place, valu
     inside[place[-1]] = value
     with contextlib.suppress(TokenizerError):
         tokenizer_trial.check_rules(tokenizer_trial.Fields(content, "tokenizer.json", TokenizerError))
+
+
+def test_a_vocabulary_of_spark_nlp_may_not_count_to_2_to_the_31st():
+    casing = Casing(lowercase=False, strip_accents=None, chinese=True)
+    with pytest.raises(TokenizerError, match="ids from 0 to 16,777,215"):
+        build_wordpiece({**VOCABULARY, "x": 2**31 - 1}, casing, KINDS)

@@ -10,7 +10,7 @@ import rubriek
 from rubriek.errors import OptionError
 from rubriek.models import checks
 from rubriek.models.bert_weights import bert_weights, count_outputs, todays_names
-from rubriek.models.bundle import MODEL, MODEL_DATA, TOKENIZER, Bundle
+from rubriek.models.bundle import MODEL, MODEL_DATA, Bundle
 from rubriek.models.config_file import (
     ARCHITECTURE,
     CONFIG,
@@ -62,7 +62,7 @@ def import_huggingface(
     imported = (folder / CONFIG, *stored.files, *tokenizer.files)
     with staged(target, overwrite=overwrite) as partial:
         save_model(model, partial / MODEL)
-        (partial / TOKENIZER).write_text(tokenizer.text, encoding="utf-8")
+        tokenizer.write(partial)
         Bundle(
             folder=partial,
             name=name,

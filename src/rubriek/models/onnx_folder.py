@@ -109,7 +109,7 @@ def import_onnx(
     length = choose_length(max_length, tokenizer.model_max_length, _positions(config))
     with staged(target, overwrite=overwrite) as partial:
         save_model(model, partial / MODEL)
-        (partial / TOKENIZER).write_text(tokenizer.text, encoding="utf-8")
+        tokenizer.write(partial)
         outputs = try_out(partial / MODEL, file, tokenizer)
         length = working_length(
             partial / MODEL,

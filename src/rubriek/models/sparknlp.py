@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import rubriek
 from rubriek.errors import RubriekWarning, SavedModelError, TokenizerError, UnsupportedModelError
 from rubriek.models import checks
-from rubriek.models.bundle import MODEL, TOKENIZER, Bundle, ProblemType
+from rubriek.models.bundle import MODEL, Bundle, ProblemType
 from rubriek.models.huggingface import choose_length, save_model
 from rubriek.models.onnx_folder import read_classifier, try_out
 from rubriek.models.onnx_graph import vocabulary_size
@@ -103,7 +103,7 @@ def import_sparknlp(
         model, precision, _ = read_classifier(file)
         _check_ids(saved, vocabulary_size(model))
         save_model(model, partial / MODEL)
-        (partial / TOKENIZER).write_text(tokenizer.text, encoding="utf-8")
+        tokenizer.write(partial)
         outputs = try_out(partial / MODEL, file, tokenizer)
         length = working_length(
             partial / MODEL,

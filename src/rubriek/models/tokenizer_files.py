@@ -55,6 +55,12 @@ class ImportedTokenizer:
     truncation_side: TruncationSide
     files: tuple[Path, ...]
 
+    def write(self, folder: Path) -> None:
+        """Write tokenizer.json, and remember that it needs no trial when it is loaded."""
+        data = self.text.encode()
+        (folder / TOKENIZER).write_bytes(data)
+        mark(data)
+
 
 def read_tokenizer(folder: Path, vocab_size: int | None) -> ImportedTokenizer:
     """Read a folder's tokenizer and check it.
@@ -119,10 +125,8 @@ def read_tokenizer(folder: Path, vocab_size: int | None) -> ImportedTokenizer:
             found=f"{largest} ({tokenizer.id_to_token(largest)!r})",
             hint="the tokenizer and config.json are of different models; take both from one place",
         )
-    text = tokenizer.to_str()
-    mark(text.encode())
     return ImportedTokenizer(
-        text=text,
+        text=tokenizer.to_str(),
         pad_id=ids["pad"],
         unk_id=ids["unk"],
         cls_id=ids["cls"],

@@ -10,6 +10,7 @@ from typing import Any
 
 from rubriek.errors import TokenizerError
 from rubriek.models import checks
+from rubriek.models.tokenizer_rules import MAX_ID
 
 MOST_CHARACTERS = 100
 """Longest word that is cut into pieces; a longer one is [UNK]. BERT's own value, never written to a file."""
@@ -107,6 +108,13 @@ def build_wordpiece(
     """
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
+    largest = max(vocabulary, key=vocabulary.__getitem__)
+    if vocabulary[largest] > MAX_ID:
+        raise TokenizerError(
+            "The vocabulary asks for more than a tokenizer may cost.",
+            expected=f"ids from 0 to {MAX_ID:,}",
+            found=f"{vocabulary[largest]:,} ({checks.shown(largest)})",
+        )
     tokenizer = Tokenizer(
         models.WordPiece(
             vocabulary,
