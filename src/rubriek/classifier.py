@@ -534,7 +534,7 @@ class Classifier:
                 max_length=length,
                 overflow=options.overflow,
                 stride=options.stride,
-                side=self.bundle.truncation_side,
+                side=tokens.truncation_side or self.bundle.truncation_side,
             )
         return Prepared(tokens, sequences, rows, counts, empty, length, options)
 

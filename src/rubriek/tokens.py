@@ -19,6 +19,8 @@ from rubriek.models.tokenizer_trial import load, panics_refused
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from rubriek.models.record import TruncationSide
+
 CHARACTERS_AT_ONCE = 1_000_000
 """The library's own result holds every piece as a string, so long lists are handed to it in parts."""
 LONG = 50_000
@@ -47,12 +49,16 @@ class Tokens:
         Ids of ``[PAD]``, ``[CLS]`` and ``[SEP]``.
     masked_id : int, optional
         An id that the attention mask hides wherever it stands, as Spark NLP does with id 0.
+    truncation_side : {"right", "left"}, optional
+        The end of a long text that is cut off, where the tokenisation has a side of its own: Spark NLP always
+        keeps the first pieces. Default: the model's.
     """
 
     ids: NDArray[np.int32]
     offsets: NDArray[np.int64]
     special: SpecialIds
     masked_id: int | None = None
+    truncation_side: TruncationSide | None = None
 
     def distinct(self) -> tuple[Tokens, NDArray[np.int64]]:
         """Leave out texts with the pieces of an earlier text.

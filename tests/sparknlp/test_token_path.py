@@ -75,6 +75,15 @@ def test_a_classifier_with_spark_nlps_tokenisation(tiny_a):
     assert as_spark.predict("Beurs sluit hoger").scores == own.predict("Beurs sluit hoger").scores
 
 
+def test_spark_nlp_keeps_the_first_pieces_whatever_the_model_says(tiny_a):
+    left = dataclasses.replace(tiny_a, truncation_side="left")
+    own = rubriek.load(tiny_a.folder)
+    text = "minister de " * 5 + "koning de " * 5
+    for tokenizer, expected in ((SparkNlpTokenizer(left), "minister de"), (own.tokenizer, "koning de")):
+        found = Classifier(left, own.engine, tokenizer=tokenizer).predict(text, max_length=4)
+        assert found.scores == pytest.approx(own.predict(expected).scores, abs=1e-5)
+
+
 def test_a_vocabulary_that_is_not_of_word_pieces_is_refused(tiny_a, tmp_path):
     (tmp_path / "tokenizer.json").write_text('{"model": {"type": "BPE", "vocab": {}}}')
     with pytest.raises(TokenizerError, match="BPE"):

@@ -270,9 +270,7 @@ class BertForSequenceClassification(Annotator, LocalModel):
         return bool(self.getOrDefault("activation") == "sigmoid")
 
     def _classifier(self) -> Classifier:
-        # Spark NLP knows no side: it keeps the first pieces of a text.
-        keeps_first = self.getOrDefault("tokenization") == "sparknlp"
-        return _classifier(self._bundle().folder, self._sigmoid(), keeps_first, worker.task_threads())
+        return _classifier(self._bundle().folder, self._sigmoid(), worker.task_threads())
 
     def _sparknlp(self) -> SparkNlpTokenizer:
         return _tokenizer(
@@ -284,15 +282,14 @@ class BertForSequenceClassification(Annotator, LocalModel):
 
 
 @lru_cache(maxsize=8)
-def _classifier(folder: Path, sigmoid: bool, keeps_first: bool, threads: int | None) -> Classifier:
+def _classifier(folder: Path, sigmoid: bool, threads: int | None) -> Classifier:
     from rubriek.classifier import Classifier
     from rubriek.models.bundle import Bundle
 
     bundle = Bundle.open(folder)
     problem_type: ProblemType = "multi_label_classification" if sigmoid else "single_label_classification"
     engine = worker.open_once(folder, None, None, threads)
-    side = "right" if keeps_first else bundle.truncation_side
-    return Classifier(replace(bundle, problem_type=problem_type, truncation_side=side), engine)
+    return Classifier(replace(bundle, problem_type=problem_type), engine)
 
 
 @lru_cache(maxsize=8)

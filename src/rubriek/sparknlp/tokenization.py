@@ -70,7 +70,13 @@ class SparkNlpTokenizer:
         for tokens in texts:
             ids += self._encoder.ids(tokens)
             offsets.append(len(ids))
-        return Tokens(np.array(ids, np.int32), np.array(offsets, np.int64), self._special, self._masked_id)
+        return Tokens(
+            np.array(ids, np.int32),
+            np.array(offsets, np.int64),
+            self._special,
+            masked_id=self._masked_id,
+            truncation_side="right",
+        )
 
 
 @lru_cache(maxsize=8)
