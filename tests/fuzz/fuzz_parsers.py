@@ -9,6 +9,7 @@ import struct
 import sys
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -111,10 +112,11 @@ def _tokenizers(folder: Path) -> list[bytes]:
         for kind in ("cased", "un")
     ]
     pieces = {piece: number for number, piece in enumerate([*tiny.SPECIAL, "a", "b", "ab", "▁a"])}
+    unigram = models.Unigram([(piece, -1.0) for piece in pieces], 1)
     for model, normalizer, splitter in (
         (models.BPE(pieces, [("a", "b")]), normalizers.Replace("a", "b"), pre_tokenizers.ByteLevel()),
-        (models.Unigram([(piece, -1.0) for piece in pieces]), normalizers.NFKC(), pre_tokenizers.Metaspace()),
-        (models.WordLevel(pieces), normalizers.Lowercase(), pre_tokenizers.Digits()),
+        (unigram, normalizers.NFKC(), pre_tokenizers.Metaspace()),
+        (models.WordLevel(pieces, "[UNK]"), normalizers.Lowercase(), pre_tokenizers.Digits()),
     ):
         tokenizer = Tokenizer(model)
         tokenizer.normalizer, tokenizer.pre_tokenizer = normalizer, splitter
@@ -192,6 +194,10 @@ def _graphs(folder: Path) -> list[bytes]:
     opsets = [opset, helper.make_opsetid("own", 1)]
     bag = helper.make_model(graph, opset_imports=opsets, ir_version=8, functions=[join])
     return [model.SerializeToString() for model in (built, bag)]
+
+
+def _inside_folder(name: str) -> Mutate:
+    return {"onnx": protobuf, "json": json_text}.get(name.rpartition(".")[2], raw)
 
 
 def _write_network(data: bytes, folder: Path) -> None:
@@ -410,6 +416,7 @@ def _unzip(data: bytes, folder: Path) -> None:
 
     (folder / "target").mkdir()
     unzip(_file(folder, "model.zip", data), folder / "target")
+    assert {path.name for path in folder.iterdir()} == {"model.zip", "target"}
 
 
 def _zips(folder: Path) -> list[bytes]:
@@ -469,9 +476,7 @@ PREDICT = ({"inputs": "Koning"}, {"inputs": [["a"], ["b"]], "raw_scores": True})
 JSON_TYPE = "application/json"
 MARKDOWN = text_of("---", "#", "|", "`", "[a](b)", "<script>", "\0", "- ", "&a [*a]", "!!python/object", ": ")
 WORDS = text_of("[PAD]", "##", "\r", "\u2028", "\ud800", " ", "é")
-FOLDER = zipped(
-    lambda name: protobuf if name.endswith("onnx") else json_text if name.endswith("json") else raw
-)
+FOLDER = zipped(_inside_folder)
 SAVED = zipped(_inside_saved)
 TORCH = zipped(lambda name: pickled if name.endswith("pkl") else raw)
 TABLE = text_of(",", '"', "\r", "\n", "\0", "\ufeff", ";", "\t", "\ud800", '"\n', "é")

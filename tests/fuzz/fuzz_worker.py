@@ -32,11 +32,12 @@ ITSELF = "the harness itself"
 
 
 class Outside:
-    """Watches for changes to the file system outside a folder; native code is not seen."""
+    """Finds and stops changes to the file system outside some folders; native code is not seen."""
 
-    def __init__(self, home: Path) -> None:
-        self.home = f"{home.resolve()}{os.sep}"
+    def __init__(self, *folders: Path) -> None:
+        self.folders = tuple(f"{folder.resolve()}{os.sep}" for folder in folders)
         self.found: list[str] = []
+        self.active = False
         sys.addaudithook(self.look)
 
     def look(self, event: str, arguments: tuple[Any, ...]) -> None:
@@ -52,8 +53,10 @@ class Outside:
         for path in paths:
             if isinstance(path, str | bytes | os.PathLike):
                 place = os.path.abspath(os.fsdecode(path))  # noqa: PTH100
-                if not place.startswith(self.home) and place != os.devnull:
+                if not f"{place}{os.sep}".startswith(self.folders) and place != os.devnull:
                     self.found.append(f"{event} {place}")
+                    if self.active:
+                        raise PermissionError(f"{place} is outside")
 
 
 def main(home: Path) -> None:
@@ -65,7 +68,7 @@ def main(home: Path) -> None:
     import fuzz_parsers
 
     fuzz_parsers.SHARED_HOME.append(home / "shared")
-    outside = Outside(home)
+    outside = Outside(home / "case", home / "tmp")
     for line in sys.stdin:
         answer = _answer(json.loads(line), home, outside)
         answers.write(json.dumps(answer) + "\n")
@@ -119,10 +122,13 @@ def _answer(request: dict[str, Any], home: Path, outside: Outside) -> dict[str, 
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     outside.found.clear()
+    outside.active = True
     before = time.process_time()
-    find = _find(_run_code if parser == ITSELF else PARSERS[parser].read, data, folder)
+    read = _run_code if parser == ITSELF else PARSERS[parser].read
+    find = _find(read, data, folder, request.get("seconds", MAX_SECONDS))
     took = time.process_time() - before
-    if find is None and outside.found:
+    outside.active = False
+    if outside.found:
         find = f"a file outside: {outside.found[0]}"
     return {"find": find, "seconds": took}
 
@@ -144,11 +150,11 @@ def _run_code(data: bytes, folder: Path) -> None:
     exec(data, {"folder": folder})
 
 
-def _find(read: Any, data: bytes, folder: Path) -> str | None:
+def _find(read: Any, data: bytes, folder: Path, seconds: float = MAX_SECONDS) -> str | None:
     """Run one case; say what is wrong with it, or None."""
     from rubriek.errors import RubriekError
 
-    with _limits():
+    with _limits(seconds):
         try:
             read(data, folder)
         except RubriekError:
@@ -163,8 +169,11 @@ def _find(read: Any, data: bytes, folder: Path) -> str | None:
 class _limits:
     """Limits of time and memory. A signal ends what takes too long: no handler runs in native code."""
 
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
     def __enter__(self) -> None:
-        signal.setitimer(signal.ITIMER_PROF, MAX_SECONDS)  # its signal ends the process
+        signal.setitimer(signal.ITIMER_PROF, self.seconds)  # its signal ends the process
         self.set(_data_bytes() + MAX_BYTES)
 
     def __exit__(self, *_: object) -> None:

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from fuzz_worker import MAX_SECONDS
 
 HERE = Path(__file__).parent
 CORPUS = HERE / "corpus"
@@ -138,10 +139,10 @@ def fuzz(worker: Worker, parser: str, *, seed: int, numbers: Iterator[int] | ran
     return found
 
 
-def replay(worker: Worker, parser: str, file: Path) -> str | None:
+def replay(worker: Worker, parser: str, file: Path, *, seconds: float = MAX_SECONDS) -> str | None:
     """Run a kept file; say what is wrong, or None."""
     try:
-        found: str | None = worker.run(parser, file=str(file))["find"]
+        found: str | None = worker.run(parser, file=str(file), seconds=seconds)["find"]
     except Crash as crash:
         return str(crash)
     return found
