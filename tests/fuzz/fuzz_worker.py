@@ -1,10 +1,11 @@
 """Runs cases in a process of its own: one that crashes, hangs or fills the memory takes only this one along.
 
-Requests come as lines of JSON on stdin, answers go as lines to stdout.
+Requests come as lines of JSON on stdin. Finds go as lines to stdout, and a line without one ends the answer.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
@@ -14,6 +15,7 @@ import tempfile
 import time
 import traceback
 import warnings
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -21,12 +23,15 @@ from typing import Any
 
 MAX_SECONDS = 5.0
 """Of processor time, for one case."""
+MAX_WAIT = 90.0
+"""Seconds on the clock after which a case hangs, though it computes nothing."""
 MAX_BYTES = 10**9
 """Of memory that a case may add to what the process has."""
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 CHANGES = {"os.mkdir": 1, "os.rename": 2, "os.link": 2, "os.symlink": 2, "os.truncate": 1, "os.chmod": 1}
 """Audit events of changes to the file system, and how many of their arguments are paths."""
 STEPS_SHOWN = 2
+INPUT, NUMBER = "input", "number"
 ITSELF = "the harness itself"
 """A parser that runs its file, for tests of what is found."""
 
@@ -70,9 +75,9 @@ def main(home: Path) -> None:
     fuzz_parsers.SHARED_HOME.append(home / "shared")
     outside = Outside(home / "case", home / "tmp")
     for line in sys.stdin:
-        answer = _answer(json.loads(line), home, outside)
-        answers.write(json.dumps(answer) + "\n")
-        answers.flush()
+        for answer in _answer(json.loads(line), home, outside):
+            answers.write(json.dumps(answer) + "\n")
+            answers.flush()
 
 
 def _stay_inside(home: Path) -> None:
@@ -105,32 +110,35 @@ def _seeds(parser: str) -> list[bytes]:
         return PARSERS[parser].seeds(Path(folder))
 
 
-def _answer(request: dict[str, Any], home: Path, outside: Outside) -> dict[str, Any]:
+def _answer(request: dict[str, Any], home: Path, outside: Outside) -> Iterator[dict[str, Any]]:
+    """Run a file, or the cases of some numbers; what runs is written down first, for the case of a crash."""
     from fuzz_parsers import PARSERS
 
-    parser = request["parser"]
-    if "file" in request:
-        data = Path(request["file"]).read_bytes()
-    else:
-        data = make(parser, request["seed"], request["number"])
-    if "copy" in request:
-        Path(request["copy"]).write_bytes(data)
-        return {}
+    parser, seconds = request["parser"], request["seconds"]
+    read = _run_code if parser == ITSELF else PARSERS[parser].read
     if parser != ITSELF:
         _prepare(parser)
-    folder = home / "case"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    outside.found.clear()
-    outside.active = True
-    before = time.process_time()
-    read = _run_code if parser == ITSELF else PARSERS[parser].read
-    find = _find(read, data, folder, request.get("seconds", MAX_SECONDS))
-    took = time.process_time() - before
-    outside.active = False
-    if outside.found:
-        find = f"a file outside: {outside.found[0]}"
-    return {"find": find, "seconds": took}
+    slowest = 0.0
+    for number in range(request["first"], request["end"]):
+        data = (
+            Path(request["file"]).read_bytes() if "file" in request else make(parser, request["seed"], number)
+        )
+        (home / INPUT).write_bytes(data)
+        (home / NUMBER).write_text(str(number))
+        folder = home / "case"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        outside.found.clear()
+        outside.active = True
+        before = time.process_time()
+        find = _find(read, data, folder, seconds)
+        slowest = max(slowest, time.process_time() - before)
+        outside.active = False
+        if outside.found:
+            find = f"a file outside: {outside.found[0]}"
+        if find is not None:
+            yield {"find": find, "data": base64.b64encode(data).decode()}
+    yield {"slowest": slowest}
 
 
 @cache
@@ -173,11 +181,14 @@ class _limits:
         self.seconds = seconds
 
     def __enter__(self) -> None:
-        signal.setitimer(signal.ITIMER_PROF, self.seconds)  # its signal ends the process
+        # Their signals end the process.
+        signal.setitimer(signal.ITIMER_PROF, self.seconds)
+        signal.setitimer(signal.ITIMER_REAL, MAX_WAIT)
         self.set(_data_bytes() + MAX_BYTES)
 
     def __exit__(self, *_: object) -> None:
         signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.setitimer(signal.ITIMER_REAL, 0)
         self.set(-1)
 
     def set(self, limit: int) -> None:

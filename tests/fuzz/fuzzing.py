@@ -10,13 +10,13 @@ seconds of processor time or more than 1 GB of memory. The smallest file of each
 from __future__ import annotations
 
 import argparse
+import base64
 import contextlib
 import hashlib
-import itertools
 import json
+import math
 import os
 import re
-import select
 import subprocess
 import sys
 import tempfile
@@ -27,12 +27,14 @@ from pathlib import Path
 from typing import Any
 
 import click
-from fuzz_worker import MAX_SECONDS
+from fuzz_worker import INPUT, MAX_SECONDS, NUMBER
 
 HERE = Path(__file__).parent
 CORPUS = HERE / "corpus"
-PATIENCE = 90
-"""Seconds on the clock after which a worker hangs: it waits, and its processor time does not run out."""
+AT_ONCE = 100
+"""Cases for each request: a process that answers each waits for its turn most of the time."""
+MAX_CASES = 10**9
+ERRORS = "errors"
 
 
 @dataclass
@@ -45,9 +47,20 @@ class Findings:
     seconds: float = 0.0
     finds: dict[str, bytes] = field(default_factory=dict)
 
+    def keep(self, find: str, data: bytes) -> None:
+        """Keep the smallest file of each kind of find."""
+        kind = next((kind for kind in self.finds if _alike(kind, find)), find)
+        if kind not in self.finds or len(data) < len(self.finds[kind]):
+            self.finds[kind] = data
+
 
 class Crash(Exception):
-    """The process of a case ended or hung."""
+    """The process of a case ended."""
+
+    def __init__(self, said: str, number: int = 0, data: bytes = b"") -> None:
+        super().__init__(said)
+        self.number = number
+        self.data = data
 
 
 class Worker:
@@ -63,49 +76,41 @@ class Worker:
     def __exit__(self, *_: object) -> None:
         self._end()
 
-    def run(self, parser: str, **case: Any) -> dict[str, Any]:
-        """Run a case: ``seed`` and ``number``, or ``file``. A ``copy`` is written instead, if asked for.
+    def run(self, parser: str, *, seconds: float = MAX_SECONDS, **cases: Any) -> Iterator[dict[str, Any]]:
+        """Run a ``file``, or the cases ``first`` to ``end`` of a ``seed``; yield the finds and a last line.
 
         Raises
         ------
         Crash
-            If the process ends or hangs.
+            If the process ends.
         """
         process = self._started()
         assert process.stdin is not None
         assert process.stdout is not None
-        try:
-            process.stdin.write(json.dumps({"parser": parser, **case}) + "\n")
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.write(json.dumps({"parser": parser, "seconds": seconds, **cases}) + "\n")
             process.stdin.flush()
-            ready, _, _ = select.select([process.stdout], [], [], PATIENCE)
-            line = process.stdout.readline() if ready else ""
-        except OSError:
-            line = ""
-        if line:
-            return dict(json.loads(line))
-        hung = process.poll() is None and not self._ends(process)
-        status = "no answer" if hung else f"status {process.wait()}"
-        said = self._said()
+        for line in process.stdout:
+            answer = json.loads(line)
+            yield answer
+            if "find" not in answer:
+                return
+        said = f"the process ended: status {process.wait()}{self._said()}"
+        number, data = (self._home / NUMBER, self._home / INPUT)
+        crash = Crash(said, int(number.read_text()), data.read_bytes()) if number.is_file() else Crash(said)
         self._end()
-        raise Crash(f"the process ended: {status}{said}")
-
-    def _ends(self, process: subprocess.Popen[str]) -> bool:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(5)
-            return True
-        return False
+        raise crash
 
     def _said(self) -> str:
-        lines = self._errors.read_text(errors="replace").strip().splitlines()
+        lines = (self._home / ERRORS).read_text(errors="replace").strip().splitlines()
         return f" ({lines[-1][:200]})" if lines else ""
 
     def _started(self) -> subprocess.Popen[str]:
         if self._process is None:
-            home = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="fuzz-"))
-            self._errors = Path(home, "errors")
-            with self._errors.open("wb") as errors:
+            self._home = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="fuzz-")))
+            with (self._home / ERRORS).open("wb") as errors:
                 self._process = subprocess.Popen(
-                    [sys.executable, str(HERE / "fuzz_worker.py"), home],
+                    [sys.executable, str(HERE / "fuzz_worker.py"), str(self._home)],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=errors,
@@ -122,19 +127,22 @@ class Worker:
         self._stack.close()
 
 
-def fuzz(worker: Worker, parser: str, *, seed: int, numbers: Iterator[int] | range) -> Findings:
-    """Run cases of a parser, and collect what should not have happened."""
+def fuzz(worker: Worker, parser: str, *, seed: int, cases: int, until: float = math.inf) -> Findings:
+    """Run cases of a parser, some at a time, and collect what should not have happened."""
     found = Findings(parser)
     began = time.monotonic()
-    for number in numbers:
+    while found.cases < cases and time.monotonic() < until:
+        end = min(cases, found.cases + AT_ONCE)
         try:
-            answer = worker.run(parser, seed=seed, number=number)
+            for answer in worker.run(parser, seed=seed, first=found.cases, end=end):
+                if "find" in answer:
+                    found.keep(answer["find"], base64.b64decode(answer["data"]))
+                else:
+                    found.slowest = max(found.slowest, answer["slowest"])
+            found.cases = end
         except Crash as crash:
-            answer = {"find": str(crash), "seconds": 0.0}
-        found.cases += 1
-        found.slowest = max(found.slowest, answer["seconds"])
-        if answer["find"] is not None:
-            _keep(worker, found, answer["find"], seed=seed, number=number)
+            found.keep(str(crash), crash.data)
+            found.cases = max(found.cases, crash.number) + 1
     found.seconds = time.monotonic() - began
     return found
 
@@ -142,21 +150,10 @@ def fuzz(worker: Worker, parser: str, *, seed: int, numbers: Iterator[int] | ran
 def replay(worker: Worker, parser: str, file: Path, *, seconds: float = MAX_SECONDS) -> str | None:
     """Run a kept file; say what is wrong, or None."""
     try:
-        found: str | None = worker.run(parser, file=str(file), seconds=seconds)["find"]
+        answers = list(worker.run(parser, seconds=seconds, file=str(file), first=0, end=1))
     except Crash as crash:
         return str(crash)
-    return found
-
-
-def _keep(worker: Worker, found: Findings, find: str, **case: int) -> None:
-    """Keep the smallest file of a kind; numbers in messages make no other kind."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, "case")
-        worker.run(found.parser, copy=str(file), **case)
-        data = file.read_bytes()
-    kind = next((kind for kind in found.finds if _alike(kind, find)), find)
-    if kind not in found.finds or len(data) < len(found.finds[kind]):
-        found.finds[kind] = data
+    return next((str(answer["find"]) for answer in answers if "find" in answer), None)
 
 
 def _alike(one: str, other: str) -> bool:
@@ -181,19 +178,15 @@ def main() -> None:
     results = []
     with Worker() as worker:
         for name in names:
-            share = time.monotonic() + asked.minutes * 60 / len(names)
+            until = time.monotonic() + asked.minutes * 60 / len(names)
             click.echo(f"{name}, seed {seed} ...", nl=False, err=True)
-            found = fuzz(worker, name, seed=seed, numbers=_until(share))
+            found = fuzz(worker, name, seed=seed, cases=MAX_CASES, until=until)
             click.echo(f" {found.cases:,} cases, {len(found.finds)} kinds of finds", err=True)
             results.append(found)
             for find, data in found.finds.items():
                 click.echo(f"  {_save(name, data)}: {find}", err=True)
     _print(results)
     sys.exit(any(found.finds for found in results))
-
-
-def _until(end: float) -> Iterator[int]:
-    return itertools.takewhile(lambda _: time.monotonic() < end, itertools.count())
 
 
 def _save(parser: str, data: bytes) -> Path:

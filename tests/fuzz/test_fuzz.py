@@ -23,7 +23,7 @@ def worker() -> Iterator[Worker]:
 
 @pytest.mark.parametrize("parser", PARSERS)
 def test_changed_files(worker, parser):
-    found = fuzz(worker, parser, seed=1, numbers=range(PARSERS[parser].cases))
+    found = fuzz(worker, parser, seed=1, cases=PARSERS[parser].cases)
     assert found.cases == PARSERS[parser].cases
     assert not found.finds
 
