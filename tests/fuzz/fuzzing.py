@@ -157,9 +157,13 @@ def replay(worker: Worker, parser: str, file: Path, *, seconds: float = MAX_SECO
 
 
 def _alike(one: str, other: str) -> bool:
-    places = [re.findall(r"\w+\.py:\d+", find) for find in (one, other)]
-    kinds = [find.partition(":")[0] for find in (one, other)]
-    return kinds[0] == kinds[1] and places[0] == places[1] and (bool(places[0]) or one == other)
+    """Whether two finds are of one fault: the same error at the same lines, or else with the same words."""
+    (kind, places), (other_kind, other_places) = (
+        (find.partition(":")[0], re.findall(r"\w+\.py:\d+", find)) for find in (one, other)
+    )
+    if kind != other_kind or places != other_places:
+        return False
+    return bool(places) or re.sub(r"0x\w+|\d+", "", one) == re.sub(r"0x\w+|\d+", "", other)
 
 
 def main() -> None:
