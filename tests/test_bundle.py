@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import rubriek
 from rubriek.errors import BundleError, ModelError, ModelNotFoundError, RubriekError
 from rubriek.models.bundle import Agreement, Bundle, parse_record
 from rubriek.models.checks import JSON_LIMIT, Fields
@@ -185,7 +187,8 @@ WRONG = [
     ("threshold", 1.5, "from 0 to 1"),
     ("threshold", True, "from 0 to 1"),
     ("threshold", [0.5], "list of 2"),
-    ("threshold", [0.5, float("nan")], "list of 2"),
+    ("threshold", [0.5, 1.5], "list of 2"),
+    ("threshold", [0.5, float("nan")], "NaN is not a JSON value"),
     ("max_length", 2, "from 3"),
     ("max_length", 10.0, "whole number"),
     ("max_length", True, "whole number"),
@@ -207,6 +210,23 @@ def test_every_field_is_checked(tmp_path, field, value, message):
     (bundle.folder / "rubriek.json").write_text(json.dumps(record))
     with pytest.raises(BundleError, match=message):
         Bundle.open(bundle.folder)
+
+
+def test_a_record_that_nests_without_end_is_refused(tmp_path):
+    bundle = write_bundle(tmp_path / "small")
+    (bundle.folder / "rubriek.json").write_text('{"source":' * 100_000)
+    with pytest.raises(BundleError, match="nested more than 64 deep"):
+        Bundle.open(bundle.folder)
+
+
+@pytest.mark.parametrize("labels", [["one"], ["a", "b", "c"]])
+def test_other_labels_than_the_graph_has_logits_are_found_when_it_is_loaded(tiny_a, tmp_path, labels):
+    """Three labels of a model with one logit got a score of a third each."""
+    shutil.copytree(tiny_a.folder, tmp_path / "other")
+    record = {**record_of(tiny_a.folder), "labels": labels, "problem_type": "multi_label_classification"}
+    (tmp_path / "other/rubriek.json").write_text(json.dumps(record))
+    with pytest.raises(BundleError, match=r"expected: 9 labels, as model\.onnx has logits"):
+        rubriek.load(tmp_path / "other")
 
 
 def test_files_outside_the_folder_are_refused(tmp_path):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rubriek.batching import SPECIAL_TOKENS, cut
-from rubriek.errors import EngineError
+from rubriek.errors import BundleError, EngineError
 from rubriek.in_flight import WAITING, run
 from rubriek.options import Options
 from rubriek.prepared import Prepared
@@ -133,3 +133,9 @@ def test_what_waits_is_given_up_when_nobody_wants_it_any_more(monkeypatch):
     windows.close()
     assert engine.ran == [10, 20]
     assert cancelled == [False, True, True]
+
+
+def test_a_single_logit_is_not_repeated_for_every_label():
+    """Three labels got a score of a third each."""
+    with pytest.raises(BundleError, match=r"expected: logits of shape \(rows, 3\)\n  found:    \(1, 1\)"):
+        list(run(FirstIdEngine(), iter([window(10)]), labels=3))

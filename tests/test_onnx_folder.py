@@ -390,3 +390,124 @@ def test_a_bundles_own_graph_can_be_imported(tiny_a, data, tmp_path):
     ids = np.array([[2, 700, 3]], dtype=np.int32)
     ours, theirs = (open_engine(one, threads=1).run(ids, np.ones_like(ids)) for one in (bundle, tiny_a))
     np.testing.assert_array_equal(ours, theirs)
+
+
+def with_first(*nodes, tensors=(), functions=()):
+    """A graph whose logits get a tensor of one zero from other nodes added to them, called ``zero``."""
+    model = graph(outputs=("bag",))
+    model.graph.node.extend([*nodes, helper.make_node("Add", ["bag", "zero"], ["logits"])])
+    model.graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in tensors)
+    model.graph.output[0].name = "logits"
+    model.functions.extend(functions)
+    if functions:
+        model.opset_import.append(helper.make_opsetid("own", 1))
+    return model
+
+
+def loop():
+    body = helper.make_graph(
+        [helper.make_node("Identity", ["on"], ["more"]), helper.make_node("Identity", ["last"], ["next"])],
+        "body",
+        [
+            helper.make_tensor_value_info("turn", TensorProto.INT64, []),
+            helper.make_tensor_value_info("on", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("last", TensorProto.FLOAT, [1]),
+        ],
+        [
+            helper.make_tensor_value_info("more", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("next", TensorProto.FLOAT, [1]),
+        ],
+    )
+    tensors = [
+        ("turns", np.array(2**62)),
+        ("yes", np.array(True)),
+        ("start", np.zeros(1, np.float32)),
+    ]
+    return helper.make_node("Loop", ["turns", "yes", "start"], ["zero"], body=body), tensors
+
+
+@pytest.mark.parametrize("where", ["graph", "branch", "function"])
+def test_loops_are_refused(tmp_path, where):
+    """One of 2^62 turns fits into 467 bytes, and ONNX Runtime listens to no signal meanwhile."""
+    node, tensors = loop()
+    if where == "graph":
+        model = with_first(node, tensors=tensors)
+    elif where == "branch":
+        result = helper.make_tensor_value_info("zero", TensorProto.FLOAT, [1])
+        branch = helper.make_graph([node], "branch", [], [result])
+        chosen = helper.make_node("If", ["yes"], ["zero"], then_branch=branch, else_branch=branch)
+        model = with_first(chosen, tensors=tensors)
+    else:
+        opset = [helper.make_opsetid("", 17)]
+        names = [name for name, _ in tensors]
+        function = helper.make_function("own", "Turn", names, ["zero"], [node], opset)
+        call = helper.make_node("Turn", names, ["zero"], domain="own")
+        model = with_first(call, tensors=tensors, functions=[function])
+    refused(onnx_folder(tmp_path / "bag", model), tmp_path, UnsupportedModelError, "found:    'Loop'")
+
+
+def test_a_huge_constant_is_refused(tmp_path):
+    """379 bytes of ConstantOfShape took 4.9 GB."""
+    shape = [("shape", np.array([2**31, 2]))]
+    nodes = [
+        helper.make_node("ConstantOfShape", ["shape"], ["large"]),
+        helper.make_node("ReduceSum", ["large"], ["zero"], keepdims=0),
+    ]
+    folder = onnx_folder(tmp_path / "bag", with_first(*nodes, tensors=shape))
+    refused(folder, tmp_path, ModelError, "could not be tried out|cannot run")
+
+
+def test_functions_that_unfold_without_end_are_refused(tmp_path):
+    """Each of thirty functions calls the next one twice; or one calls itself."""
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("own", 1)]
+
+    def function(name, called):
+        domain = "" if called == "Neg" else "own"
+        calls = [
+            helper.make_node(called, ["x"], ["y"], domain=domain),
+            helper.make_node(called, ["y"], ["z"], domain=domain),
+        ]
+        return helper.make_function("own", name, ["x"], ["z"], calls, opsets)
+
+    start = [("start", np.zeros(1, np.float32))]
+    call = helper.make_node("F0", ["start"], ["zero"], domain="own")
+    many = [function(f"F{number}", f"F{number + 1}") for number in range(29)] + [function("F29", "Neg")]
+    folder = onnx_folder(tmp_path / "many", with_first(call, tensors=start, functions=many))
+    refused(folder, tmp_path, UnsupportedModelError, "too many nodes")
+    folder = onnx_folder(tmp_path / "own", with_first(call, tensors=start, functions=[function("F0", "F0")]))
+    refused(folder, tmp_path, UnsupportedModelError, "or themselves")
+    few = [function("F0", "F1"), function("F1", "Neg")]
+    check(
+        import_model(
+            onnx_folder(tmp_path / "few", with_first(call, tensors=start, functions=few)), tmp_path / "b"
+        )
+    )
+
+
+@pytest.mark.parametrize("name", [b"logits", b"Gather", b"input_ids", b"table"])
+def test_names_that_are_not_text_are_refused(tmp_path, name):
+    folder = onnx_folder(tmp_path / "bag")
+    content = (folder / "model.onnx").read_bytes()
+    (folder / "model.onnx").write_bytes(content.replace(name, name[:-1] + b"\xff"))
+    refused(folder, tmp_path, ModelError, "a name that is not text")
+
+
+def test_many_tensors_that_share_their_elements_are_refused(tmp_path):
+    """Eighty tensors of one file of 64 MiB took more than 5 GB."""
+    folder = external(tmp_path / "bag")
+    model = onnx.load_model(folder / "model.onnx", load_external_data=False)
+    (table,) = (tensor for tensor in model.graph.initializer if tensor.name == "table")
+    for number in range(80):
+        model.graph.initializer.add().CopyFrom(table)
+        model.graph.initializer[-1].name = f"table.{number}"
+    (folder / "model.onnx").write_bytes(model.SerializeToString())
+    refused(folder, tmp_path, ModelError, "share their elements")
+
+
+def test_a_graph_that_takes_far_more_memory_than_its_file_is_refused(tmp_path):
+    """Nodes without anything in them take two bytes of a file."""
+    folder = onnx_folder(tmp_path / "bag")
+    size = 12_000_000
+    head = b"\x3a" + bytes([size & 127 | 128, size >> 7 & 127 | 128, size >> 14 & 127 | 128, size >> 21])
+    (folder / "model.onnx").write_bytes(head + b"\x0a\x00" * (size // 2))
+    refused(folder, tmp_path, ModelError, r"model\.onnx")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import tiny
 from rubriek.errors import WeightsError
-from rubriek.models.tensor_pickle import TensorPickle
+from rubriek.models.tensor_pickle import MAX_STEPS, TensorPickle
 from rubriek.models.weights_pickle import read_torch
 
 TENSORS = {
@@ -237,3 +237,59 @@ def test_a_file_with_changed_bytes_is_read_or_refused(tmp_path, form):
                 tensor.array.sum()
         except WeightsError:
             continue
+
+
+def test_a_text_of_negative_length_is_refused():
+    """The only length with a sign: it led back to the opcode that asked for it, for ever."""
+    with pytest.raises(WeightsError, match="negative length"):
+        TensorPickle(b"\x80\x02T\xfb\xff\xff\xff.", Path("model.bin")).load()
+
+
+def test_the_steps_of_a_file_are_bounded():
+    with pytest.raises(WeightsError, match=r"at most 1,000,000 opcodes"):
+        TensorPickle(b"(" + b"N" * MAX_STEPS + b"t.", Path("model.bin")).load()
+
+
+@FORMS
+def test_an_empty_tensor_whose_other_sizes_no_array_can_have_is_refused(tmp_path, form):
+    program = tiny.dictionary(
+        {
+            "w": tiny.tensor_program(
+                tiny.storage("0", "Float", 12, legacy=form == "legacy"), (0, *[2**31 - 1] * 3), (1,) * 4
+            )
+        }
+    )
+    with pytest.raises(WeightsError):
+        read_torch(write(tmp_path, form, {"a": np.arange(12, dtype=np.float32)}, program))
+
+
+def test_many_tensors_that_share_their_elements_are_refused(tmp_path):
+    """Sixty layers of one storage were read as sixty layers, each with a copy of its own."""
+    place = tiny.storage("0", "Float", 10_000)
+    layers = {f"layer.{number}": tiny.tensor_program(place, (10_000,), (1,)) for number in range(60)}
+    storage = {"a": np.zeros(10_000, dtype=np.float32)}
+    with pytest.raises(WeightsError, match="share their elements"):
+        read_torch(write(tmp_path, "zip", storage, tiny.dictionary(layers)))
+    tied = dict(list(layers.items())[:3])
+    assert len(read_torch(write(tmp_path, "zip", storage, tiny.dictionary(tied)))) == 3
+
+
+def test_zip_entries_that_share_their_bytes_are_refused(tmp_path):
+    """Every storage has an entry of its own, but all entries lie at the same place in the file."""
+    storage = {str(number): np.zeros(10_000, dtype=np.float32) for number in range(60)}
+    file = write(tmp_path, "zip", storage)
+    with zipfile.ZipFile(file) as archive:
+        entries = {entry.filename: entry for entry in archive.infolist()}
+        program = archive.read("archive/data.pkl")
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("archive/data.pkl", program)
+        archive.writestr("archive/data/0", storage["0"].tobytes())
+        first = archive.getinfo("archive/data/0")
+        for number in range(1, 60):
+            entry = entries[f"archive/data/{number}"]
+            entry.header_offset = first.header_offset
+            archive.filelist.append(entry)
+            archive.NameToInfo[entry.filename] = entry
+    assert file.stat().st_size < 100_000
+    with pytest.raises(WeightsError, match="share their elements"):
+        read_torch(file)

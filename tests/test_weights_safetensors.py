@@ -81,7 +81,7 @@ def entry(dtype="F32", shape=(1,), data_offsets=(0, 4)):
         ({"a": entry(shape=[True])}, "shape"),
         ({"a": entry(shape="4")}, "shape"),
         ({"a": entry(shape=[1] * 9)}, "shape"),
-        ({"a": entry(shape=[2**62, 2**62])}, "2\\^48"),
+        ({"a": entry(shape=[2**62, 2**62])}, "at most 281,474,976,710,656 elements"),
         ({"a": entry(shape=[2])}, "8 bytes apart"),
         ({"a": entry(data_offsets=[4, 0])}, "4 bytes apart"),
         ({"a": entry(data_offsets=[0, 4, 8])}, "data_offsets"),
@@ -114,6 +114,25 @@ def test_every_truncation_is_noticed(tmp_path):
 def test_a_missing_file_is_told(tmp_path):
     with pytest.raises(WeightsError, match="cannot be read"):
         read_safetensors(tmp_path / "nothing")
+
+
+def test_an_empty_tensor_whose_other_sizes_no_array_can_have_is_refused(tmp_path):
+    header = {"w": {"dtype": "F32", "shape": [0, 2**47, 2**47, 2**47], "data_offsets": [0, 0]}}
+    with pytest.raises(WeightsError, match="'shape' is wrong"):
+        read_safetensors(file_of(tmp_path, header))
+
+
+def test_a_header_with_a_name_twice_is_refused_however_many_there_are(tmp_path):
+    """The check was quadratic: 2 MiB of names took minutes."""
+    names = [f'"{number}":{{}}' for number in range(150_000)]
+    header = "{" + ",".join([*names, names[-1]]) + "}"
+    with pytest.raises(WeightsError, match="'149999' occurs twice"):
+        read_safetensors(file_of(tmp_path, header.encode()))
+
+
+def test_a_large_header_is_refused_before_it_is_parsed(tmp_path):
+    with pytest.raises(WeightsError, match=r"at most 16,777,216 bytes"):
+        read_safetensors(file_of(tmp_path, b" " * (16 * 2**20 + 1)))
 
 
 JUNK = st.recursive(

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rubriek import batching, frames, in_flight, results
+from rubriek.engines.inputs import check_width
 from rubriek.errors import OptionError, TextTooLongError
 from rubriek.options import Options
 from rubriek.predictions import Prediction, Predictions
@@ -569,7 +570,7 @@ def _windows(texts: pa.Array | pa.ChunkedArray) -> Iterator[pa.Array]:
 
 def _answers(prepared: Prepared, logits: NDArray[np.float32], bundle: Bundle) -> results.Answers:
     counts = prepared.counts
-    window_scores = activate(logits, bundle.problem_type)
+    window_scores = activate(check_width(logits, len(bundle.labels)), bundle.problem_type)
     scores, windows = pool(window_scores, prepared.sequences.text, len(counts))
     truncated = (counts > prepared.length) & (windows == 1)
     return results.Answers(scores, counts, truncated, windows, prepared.empty, window_scores)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
+MAX_CHARACTERS = 1_000
+"""Characters of each part of an error. What it shows often comes out of a file, which may hold megabytes."""
+
 
 class RubriekError(Exception):
     """Base of all errors that rubriek raises on purpose.
@@ -15,7 +18,7 @@ class RubriekError(Exception):
         What went wrong, in one sentence.
     expected, found, hint : str, optional
         What should have been there, what was there instead, and what to do next. Each is printed on a line
-        of its own.
+        of its own. Of each the first 1,000 characters are kept.
 
     Examples
     --------
@@ -29,17 +32,22 @@ class RubriekError(Exception):
     def __init__(
         self, message: str, *, expected: str | None = None, found: str | None = None, hint: str | None = None
     ) -> None:
-        self.message = message
-        self.expected = expected
-        self.found = found
-        self.hint = hint
-        details = [("expected:", expected), ("found:", found), ("hint:", hint)]
+        self.message = _cut(message)
+        self.expected, self.found, self.hint = (
+            None if part is None else _cut(part) for part in (expected, found, hint)
+        )
+        details = [("expected:", self.expected), ("found:", self.found), ("hint:", self.hint)]
         lines = [f"  {name:<9} {value}" for name, value in details if value is not None]
-        super().__init__("\n".join([message, *lines]))
+        super().__init__("\n".join([self.message, *lines]))
 
     def __reduce__(self) -> tuple[object, ...]:
         """Errors cross process borders (Spark, pools), so they pickle with their parts."""
         return _rebuild, (type(self), self.args, self.__dict__)
+
+
+def _cut(text: str) -> str:
+    rest = len(text) - MAX_CHARACTERS
+    return text if rest <= 0 else f"{text[:MAX_CHARACTERS]}… ({rest:,} more characters)"
 
 
 def _rebuild(kind: type[RubriekError], args: tuple[object, ...], state: dict[str, object]) -> RubriekError:

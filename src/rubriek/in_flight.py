@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from rubriek import batching
+from rubriek.engines.inputs import check_width
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,7 +46,7 @@ class Window:
         """Wait for a batch, and count it."""
         statistics, lengths = self.statistics, self.prepared.sequences.lengths[batch]
         with statistics.timed("engine"):
-            self.logits[batch] = future.result()
+            self.logits[batch] = check_width(future.result(), self.logits.shape[1])
         real = int(lengths.sum())
         statistics.batches += 1
         statistics.windows += len(batch)
@@ -81,6 +82,8 @@ def run(engine: Engine, windows: Iterable[tuple[Prepared, Statistics]], labels: 
     ------
     EngineError
         If a batch fails; those behind it are given up.
+    BundleError
+        If the model gives more or fewer logits than it has labels.
     """
     # None stands behind the last batch of a window.
     running: deque[tuple[Window, Batch | None]] = deque()

@@ -313,7 +313,7 @@ floats = st.floats(allow_nan=False, allow_infinity=False)
 values = st.one_of(st.none(), st.booleans(), st.integers(), floats, st.text(max_size=5), st.just([]))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.dictionaries(st.sampled_from(sorted(DEFAULTS)), values))
 def test_any_parameters_give_a_bundle_or_our_error(tmp_path_factory, params):
     saved = replace(read_saved(DATA / "model"), params=params)
@@ -323,11 +323,22 @@ def test_any_parameters_give_a_bundle_or_our_error(tmp_path_factory, params):
         assert bundle.problem_type.startswith("multi") == (params.get("activation") == "sigmoid")
 
 
-@pytest.mark.parametrize("value", ["NaN", "Infinity", '"\\ud800"'])
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "1e999", '"\\ud800"'])
 def test_parameters_that_nobody_can_write_again_are_refused(tmp_path, value):
     folder = tmp_path / "model"
     shutil.copytree(DATA / "model", folder)
     file = folder / "metadata" / "part-00000"
     file.write_text(file.read_text().replace('"threshold":0.5', f'"threshold":{value}'))
-    with pytest.raises(SavedModelError, match="as Spark writes it"):
+    with pytest.raises(SavedModelError, match="is not JSON"):
+        read_saved(folder)
+
+
+@pytest.mark.parametrize("value", ["[" * 65 + "]" * 65, '{"a":' * 100_000, '{"a":1,"a":1}'])
+def test_parameters_that_no_parser_should_follow_are_refused(tmp_path, value):
+    """Deep ones ended in a RecursionError."""
+    folder = tmp_path / "model"
+    shutil.copytree(DATA / "model", folder)
+    file = folder / "metadata" / "part-00000"
+    file.write_text(file.read_text().replace('"threshold":0.5', f'"threshold":{value}'))
+    with pytest.raises(SavedModelError, match=r"nested more than 64 deep|'a' occurs twice"):
         read_saved(folder)

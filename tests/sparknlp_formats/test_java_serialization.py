@@ -124,3 +124,24 @@ def test_an_unserialisable_class_is_refused():
 def test_any_bytes_give_a_value_or_our_error(data):
     with contextlib.suppress(SavedModelError):
         decode(HEAD + data, WHERE)
+
+
+def described(name, fields=b"\x00\x00", parent=b"\x70"):
+    text = name.encode()
+    return b"\x72" + struct.pack(">H", len(text)) + text + bytes(8) + b"\x02" + fields + b"\x78" + parent
+
+
+def test_a_class_with_very_many_fields_is_refused():
+    """Each of thousands of classes below one of 65,535 fields was compared with all of them."""
+
+    def fields(*numbers):
+        return struct.pack(">H", len(numbers)) + b"".join(b"I\x00\x03%03d" % number for number in numbers)
+
+    refused(HEAD + b"\x73" + described("A", fields(*range(201))), "at most 200 fields")
+    parent = described("B", fields(*range(101)))
+    refused(HEAD + b"\x73" + described("A", fields(*range(500, 600)), parent), "at most 200 fields")
+
+
+def test_blocks_of_bytes_count_as_values():
+    written = described("A").replace(b"\x02\x00\x00\x78", b"\x03\x00\x00\x78")
+    refused(HEAD + b"\x73" + written + b"\x77\x00" * MOST_VALUES + b"\x78", "at most 200,000 values")

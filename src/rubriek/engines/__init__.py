@@ -109,6 +109,8 @@ def open_engine(
         If there is no such engine or precision, or fewer than one thread.
     EngineError
         If the bundle does not hold what the precision needs.
+    BundleError
+        If its graph states another number of logits than it has labels.
     MissingExtraError
         If the engine is not installed.
     """
@@ -131,6 +133,7 @@ def open_engine(
             if stored(wanted) == "int8"
             else f"leave precision out, or load the {stored(wanted)} model it was made from",
         )
+    bundle.check_labels()
     if name == "openvino":
         from rubriek.engines.openvino import OpenVinoEngine
 

@@ -57,6 +57,24 @@ def feed(
     return fed
 
 
+def check_width(logits: NDArray[Any], labels: int) -> NDArray[Any]:
+    """Let only logits through of which there is one for each label: numpy would repeat a single one.
+
+    Raises
+    ------
+    BundleError
+        If there are more or fewer.
+    """
+    if logits.ndim != 2 or logits.shape[1] != labels:
+        raise BundleError(
+            "The model does not give a logit for each label.",
+            expected=f"logits of shape (rows, {labels})",
+            found=str(logits.shape),
+            hint="rubriek.json and model.onnx are of different models; import the model again",
+        )
+    return logits
+
+
 def check_logits(logits: NDArray[Any], *, rows: int) -> NDArray[np.float32]:
     """Let only finite logits through, one row for each text.
 

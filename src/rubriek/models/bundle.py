@@ -15,6 +15,7 @@ from rubriek.engines import STORED, Stored
 from rubriek.errors import BundleError, ModelNotFoundError
 from rubriek.models import checks
 from rubriek.models.checks import Fields, listing
+from rubriek.models.onnx_outputs import count_logits
 from rubriek.models.record import (
     FORMAT_VERSION,
     MODEL,
@@ -183,6 +184,25 @@ class Bundle:
                     found=f"{file.stat().st_size:,} bytes",
                     hint=AGAIN,
                 )
+
+    def check_labels(self) -> None:
+        """Compare the labels with the graph, before anything is computed.
+
+        A graph that does not state how many logits it gives, or cannot be read, is left to the engine.
+
+        Raises
+        ------
+        BundleError
+            If the graph gives another number of logits than there are labels.
+        """
+        found = count_logits(self.model_file)
+        if found is not None and found != len(self.labels):
+            raise BundleError(
+                f"The bundle {self.folder} has labels of another model.",
+                expected=f"{found} labels, as {MODEL} has logits",
+                found=str(len(self.labels)),
+                hint=AGAIN,
+            )
 
     def verify(self) -> None:
         """Compare every file with its checksum.

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import numpy as np
-
-from rubriek.errors import ModelError, UnsupportedModelError
+from rubriek.errors import ModelError
 from rubriek.models import checks
 from rubriek.models.bundle import MODEL, TOKENIZER, Bundle, ProblemType
 from rubriek.models.checks import Fields, listing
@@ -20,17 +17,11 @@ from rubriek.models.config_file import (
     problem_type_of,
     read_config,
 )
-from rubriek.models.huggingface import choose_length, encoder_of, save_model, source_of
-from rubriek.models.onnx_graph import logits_of, precision_of, read_graph, use_inputs, vocabulary_size
+from rubriek.models.huggingface import choose_length, encoder_of, source_of
 from rubriek.models.onnx_length import working_length
-from rubriek.models.row_spacing import space_rows
+from rubriek.models.onnx_trial import count_outputs, take_in
 from rubriek.models.staging import staged
 from rubriek.models.tokenizer_files import VOCABULARY, ImportedTokenizer, read_tokenizer
-
-if TYPE_CHECKING:
-    import onnx
-
-    from rubriek.engines import Stored
 
 PLACES = (MODEL, f"onnx/{MODEL}")
 LABELS = "labels.txt"
@@ -102,15 +93,14 @@ def import_onnx(
     file = find_onnx(folder)
     if file is None:
         raise ModelError(f"{folder} has no {MODEL}.", expected=" or ".join(PLACES), found=listing(folder))
-    model, precision, external = read_classifier(file)
     config = read_config(folder) if (folder / CONFIG).is_file() else None
     home = _home(folder, (TOKENIZER, VOCABULARY))
-    tokenizer = read_tokenizer(home, vocabulary_size(model) or _vocab_size(config))
-    length = choose_length(max_length, tokenizer.model_max_length, _positions(config))
     with staged(target, overwrite=overwrite) as partial:
-        save_model(model, partial / MODEL)
+        network = take_in(file, partial)
+        tokenizer = read_tokenizer(home, network.vocabulary or _vocab_size(config))
+        length = choose_length(max_length, tokenizer.model_max_length, _positions(config))
         tokenizer.write(partial)
-        outputs = try_out(partial / MODEL, file, tokenizer)
+        outputs = try_out(partial, file, tokenizer)
         length = working_length(
             partial / MODEL,
             file,
@@ -120,14 +110,14 @@ def import_onnx(
             asked=max_length is not None,
         )
         names, problem_type, label_file = _labels(folder, config, outputs, labels)
-        files = (file, *external, *tokenizer.files, *label_file)
+        files = (file, *network.files, *tokenizer.files, *label_file)
         Bundle(
             folder=partial,
             name=name,
             labels=names,
             problem_type=problem_type,
             max_length=length,
-            precision=precision,
+            precision=network.precision,
             pad_id=tokenizer.pad_id,
             unk_id=tokenizer.unk_id,
             cls_id=tokenizer.cls_id,
@@ -137,26 +127,6 @@ def import_onnx(
             source=source_of("onnx", folder, files),
         ).seal()
     return Bundle.open(target)
-
-
-def read_classifier(file: Path) -> tuple[onnx.ModelProto, Stored, tuple[Path, ...]]:
-    """Read a graph and make of it what a bundle holds.
-
-    Returns
-    -------
-    model : onnx.ModelProto
-        With the inputs and the output of all bundles, and all tensors inside.
-    precision : {"fp32", "int8"}
-        What its weights are.
-    files : tuple of Path
-        The files that external tensors came from.
-    """
-    model, files = read_graph(file)
-    precision = precision_of(model)
-    use_inputs(model, file)
-    logits_of(model, file)
-    space_rows(model)
-    return model, precision, files
 
 
 def _home(folder: Path, names: tuple[str, ...]) -> Path:
@@ -218,33 +188,10 @@ def _encoder(config: Fields | None, outputs: int) -> dict[str, int] | None:
     return encoder_of(bert_config(config, outputs))
 
 
-def try_out(written: Path, source: Path, tokenizer: ImportedTokenizer) -> int:
-    """Run the empty text, beside a padded one, and count the logits.
+def try_out(folder: Path, source: Path, tokenizer: ImportedTokenizer) -> int:
+    """Run the empty text, beside a longer one, and count the logits.
 
     What ONNX Runtime cannot load or run is found here, while nothing has been written yet.
     """
-    from rubriek.onnx_runtime import ort
-
-    options = ort.SessionOptions()
-    options.log_severity_level = 4
     short = [tokenizer.cls_id, tokenizer.sep_id]
-    ids = np.array([[*short, tokenizer.pad_id], [*short, tokenizer.sep_id]])
-    mask = np.array([[1, 1, 0], [1, 1, 1]])
-    try:
-        session = ort.InferenceSession(str(written), options, providers=["CPUExecutionProvider"])
-        kinds = {node.name: np.int64 if "int64" in node.type else np.int32 for node in session.get_inputs()}
-        given = {"input_ids": ids, "attention_mask": mask}
-        (logits,) = session.run(None, {name: given[name].astype(kind) for name, kind in kinds.items()})
-    except Exception as error:  # the library has no base class of its own
-        raise ModelError(
-            f"ONNX Runtime cannot run {source}.",
-            found=checks.shown(str(error), most=300),
-            hint="export it again, with dynamic axes for rows and pieces",
-        ) from error
-    if logits.ndim != 2 or logits.shape[0] != 2 or not np.isfinite(logits).all():
-        raise UnsupportedModelError(
-            f"{source} is no text classifier.",
-            expected="finite logits of the shape [rows, labels]",
-            found=f"{logits.dtype} {list(logits.shape)} for two rows",
-        )
-    return int(logits.shape[1])
+    return count_outputs(folder, source, [short, [*short, tokenizer.sep_id]], tokenizer.pad_id)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rubriek.engines import Stored
 from rubriek.errors import ModelError, UnsupportedModelError, need
 from rubriek.models import checks
-from rubriek.models.tensors import DAMAGED
+from rubriek.models.onnx_bounds import check_bounds, graphs
+from rubriek.models.tensors import DAMAGED, MAX_SHARING
 
 if TYPE_CHECKING:
     import onnx
@@ -48,7 +49,7 @@ def read_graph(file: Path) -> tuple[onnx.ModelProto, tuple[Path, ...]]:
     ModelError
         If it is damaged, or an external tensor lies outside the folder or outside its file.
     UnsupportedModelError
-        If it uses operators of a domain that ONNX Runtime does not have by itself.
+        If it uses operators of a domain that ONNX Runtime does not have by itself, or has loops.
     """
     onnx = need("onnx", extra="models", purpose="Reading an ONNX model")
     checks.refuse_pointer(file, ModelError)
@@ -62,6 +63,7 @@ def read_graph(file: Path) -> tuple[onnx.ModelProto, tuple[Path, ...]]:
         raise ModelError(
             f"{file} is no ONNX model, or is damaged.", found="a graph without nodes", hint=DAMAGED
         )
+    check_bounds(model, file)
     foreign = (
         {node.domain for node in nodes(model)} - set(DOMAINS) - {part.domain for part in model.functions}
     )
@@ -78,7 +80,7 @@ def _load_external(model: onnx.ModelProto, file: Path) -> tuple[Path, ...]:
     """Read what lies outside the file. onnx's own reader refuses every link; here links are checked."""
     import onnx
 
-    places = set()
+    parts: list[tuple[Any, Path, int, int]] = []
     for tensor in tensors(model):
         if tensor.data_location != onnx.TensorProto.EXTERNAL:
             continue
@@ -88,7 +90,9 @@ def _load_external(model: onnx.ModelProto, file: Path) -> tuple[Path, ...]:
             raise ModelError(
                 f"The weights of {file} are missing.", expected=f"a file {place.name} beside it", hint=DAMAGED
             )
-        start, length = _part_of(place, tensor.name, entry)
+        parts.append((tensor, place, *_part_of(place, tensor.name, entry)))
+    _check_sharing(file, parts)
+    for tensor, place, start, length in parts:
         try:
             with place.open("rb") as stream:
                 stream.seek(start)
@@ -97,8 +101,20 @@ def _load_external(model: onnx.ModelProto, file: Path) -> tuple[Path, ...]:
             raise ModelError(f"The weights of {file} cannot be read.", found=str(error)) from error
         del tensor.external_data[:]
         tensor.data_location = onnx.TensorProto.DEFAULT
-        places.add(place)
-    return tuple(sorted(places))
+    return tuple(sorted({place for _, place, _, _ in parts}))
+
+
+def _check_sharing(file: Path, parts: Sequence[tuple[Any, Path, int, int]]) -> None:
+    """Refuse tensors that ask for far more memory than there are bytes: any number may name the same ones."""
+    held = sum(place.stat().st_size for place in {place.resolve() for _, place, _, _ in parts})
+    asked = sum(length for _, _, _, length in parts)
+    if asked > MAX_SHARING * held:
+        raise ModelError(
+            f"{file} has too many tensors that share their elements.",
+            expected=f"at most {MAX_SHARING} times the {held:,} bytes of the files beside it",
+            found=f"tensors of {asked:,} bytes",
+            hint="export the model again",
+        )
 
 
 def _part_of(place: Path, tensor: str, entry: dict[str, str]) -> tuple[int, int]:
@@ -116,17 +132,6 @@ def _part_of(place: Path, tensor: str, entry: dict[str, str]) -> tuple[int, int]
             hint=DAMAGED,
         )
     return start, length if "length" in entry else size - start
-
-
-def graphs(model: onnx.ModelProto) -> Iterator[Any]:
-    """Walk over the graph, the graphs inside its nodes, and the functions."""
-    waiting: list[Any] = [model.graph, *model.functions]
-    while waiting:
-        graph = waiting.pop()
-        yield graph
-        for node in graph.node:
-            for attribute in node.attribute:
-                waiting += [*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs]
 
 
 def nodes(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
@@ -273,4 +278,12 @@ def vocabulary_size(model: onnx.ModelProto) -> int | None:
             and node.input[0] in rows
         ):
             return int(rows[node.input[0]])
+    return None
+
+
+def position_count(model: onnx.ModelProto) -> int | None:
+    """Count the rows of the table of positions, where exporting left its name."""
+    for tensor in model.graph.initializer:
+        if tensor.name.endswith("position_embeddings.weight") and len(tensor.dims) == 2:
+            return int(tensor.dims[0])
     return None

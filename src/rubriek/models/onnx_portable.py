@@ -14,7 +14,7 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from rubriek.engines import Stored
 from rubriek.errors import ModelError, UnsupportedModelError
-from rubriek.models.onnx_graph import IDS, LOGITS, MASK, TYPES, nodes, precision_of
+from rubriek.models.onnx_graph import IDS, LOGITS, MASK, TYPES, nodes, precision_of, read_graph
 from rubriek.onnx_runtime import ort
 
 OPSET = 17
@@ -82,7 +82,7 @@ def portable(file: Path) -> onnx.ModelProto:
     ModelError
         If the rewritten graph does not give the logits of the original.
     """
-    model = onnx.load_model(str(file))
+    model, _ = read_graph(file)
     _lower_opset(model)
     _rename_borders(model)
     model.ir_version = min(model.ir_version, NEWEST_IR)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rubriek.models.onnx_graph import graphs
+from rubriek.models.onnx_bounds import graphs
 
 if TYPE_CHECKING:
     import onnx

@@ -6,16 +6,16 @@ import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import rubriek
 from rubriek.errors import RubriekWarning, SavedModelError, TokenizerError, UnsupportedModelError
 from rubriek.models import checks
 from rubriek.models.bundle import MODEL, Bundle, ProblemType
-from rubriek.models.huggingface import choose_length, save_model
-from rubriek.models.onnx_folder import read_classifier, try_out
-from rubriek.models.onnx_graph import vocabulary_size
+from rubriek.models.huggingface import choose_length
+from rubriek.models.onnx_folder import try_out
 from rubriek.models.onnx_length import working_length
+from rubriek.models.onnx_trial import take_in
 from rubriek.models.staging import staged
 from rubriek.models.tokenizer_files import KINDS, ImportedTokenizer
 from rubriek.models.wordpiece import Casing, build_wordpiece
@@ -27,9 +27,6 @@ from rubriek.sparknlp.formats import (
     SavedPipeline,
     read_saved,
 )
-
-if TYPE_CHECKING:
-    import onnx
 
 FORMAT = "sparknlp"
 UNNAMED = "NA"
@@ -100,15 +97,14 @@ def import_sparknlp(
             saved.onnx.copy(file)
         elif isinstance(saved.onnx, bytes):
             file.write_bytes(saved.onnx)
-        model, precision, _ = read_classifier(file)
-        _check_ids(saved, vocabulary_size(model))
-        save_model(model, partial / MODEL)
+        network = take_in(file, partial)
+        _check_ids(saved, network.vocabulary)
         tokenizer.write(partial)
-        outputs = try_out(partial / MODEL, file, tokenizer)
+        outputs = try_out(partial, file, tokenizer)
         length = working_length(
             partial / MODEL,
             file,
-            _max_length(params, max_length, _positions(model)),
+            _max_length(params, max_length, network.positions),
             cls_id=tokenizer.cls_id,
             sep_id=tokenizer.sep_id,
             asked=max_length is not None,
@@ -119,7 +115,7 @@ def import_sparknlp(
             labels=_labels(saved, outputs, labels),
             problem_type=_problem_type(params),
             max_length=length,
-            precision=precision,
+            precision=network.precision,
             pad_id=tokenizer.pad_id,
             unk_id=tokenizer.unk_id,
             cls_id=tokenizer.cls_id,
@@ -213,14 +209,6 @@ def _max_length(params: checks.Fields, asked: int | None, positions: int | None)
             stacklevel=4,
         )
     return fitting
-
-
-def _positions(model: onnx.ModelProto) -> int | None:
-    """Count the rows of the table of positions, where exporting left its name."""
-    for tensor in model.graph.initializer:
-        if tensor.name.endswith("position_embeddings.weight") and len(tensor.dims) == 2:
-            return int(tensor.dims[0])
-    return None
 
 
 def _source(

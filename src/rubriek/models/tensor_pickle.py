@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from rubriek.errors import WeightsError
-from rubriek.models.tensors import DAMAGED
+from rubriek.models.tensors import DAMAGED, is_shape
 
 STORAGES = {
     "DoubleStorage": "F64",
@@ -32,7 +32,8 @@ STORAGES = {
     "BoolStorage": "BOOL",
 }
 REBUILDERS = ("_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_parameter")
-MOST_DIMENSIONS = 8
+MAX_STEPS = 1_000_000
+"""Opcodes of a file; a BERT's take ten thousand."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,7 @@ class TensorPickle:
         self.data = data
         self.file = file
         self.at = 0
+        self.steps = 0
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
 
@@ -102,10 +104,15 @@ class TensorPickle:
         Raises
         ------
         WeightsError
-            If it is truncated, damaged, or asks for anything that tensors do not need.
+            If it is truncated, damaged, too long, or asks for anything that tensors do not need.
         """
         self.stack, self.memo = [], {}
         while (code := self._take(1)) != b".":
+            self.steps += 1
+            if self.steps > MAX_STEPS:
+                raise WeightsError(
+                    f"{self.file} has a pickle that is too long.", expected=f"at most {MAX_STEPS:,} opcodes"
+                )
             action = ACTIONS.get(code)
             if action is None:
                 raise WeightsError(
@@ -130,6 +137,8 @@ class TensorPickle:
     # Reading arguments
 
     def _take(self, size: int) -> bytes:
+        if size < 0:  # the one length with a sign; it would lead back to what was read already
+            self._damaged("a negative length")
         part = self.data[self.at : self.at + size]
         self.at += size
         if len(part) < size:
@@ -266,12 +275,12 @@ class TensorPickle:
         self._damaged("a storage of an unknown form")
 
     def _view(self, storage: object, offset: object, shape: object, strides: object) -> View:
-        if not isinstance(storage, Storage) or not isinstance(shape, tuple) or not isinstance(strides, tuple):
+        if not isinstance(storage, Storage) or not is_shape(shape) or not isinstance(strides, tuple):
             self._no_tensor()
-        numbers = (offset, *shape, *strides)
-        if not all(isinstance(number, int) and 0 <= number < 2**48 for number in numbers):
+        # Lengths are compared first: a call that names a long tuple again costs the file three bytes.
+        if len(shape) != len(strides) or not isinstance(offset, int):
             self._no_tensor()
-        if len(shape) != len(strides) or len(shape) > MOST_DIMENSIONS or not isinstance(offset, int):
+        if not all(isinstance(number, int) and 0 <= number < 2**48 for number in (offset, *strides)):
             self._no_tensor()
         elements = math.prod(shape)
         last = offset + sum((size - 1) * step for size, step in zip(shape, strides, strict=True))
@@ -279,7 +288,7 @@ class TensorPickle:
         # file of a few bytes could ask for any amount of memory that way.
         if elements and (last >= storage.elements or elements > storage.elements):
             self._damaged("a tensor that reaches outside its storage")
-        return View(storage, offset, shape, strides)
+        return View(storage, offset, tuple(shape), strides)
 
     def _no_tensor(self) -> NoReturn:
         self._damaged("a tensor of an unknown form")

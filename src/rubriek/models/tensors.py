@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
@@ -23,6 +25,24 @@ DTYPES = {name: np.dtype(code) for name, code in (FLOATS | OTHERS).items()}
 """Element types under their safetensors names; BF16 is the upper half of a float32, held as whole numbers."""
 
 DAMAGED = "fetch or copy the file again"
+
+MAX_DIMENSIONS = 8
+MAX_ELEMENTS = 2**48
+MAX_SHARING = 4
+"""Bytes of all tensors for each byte of the file. In some models two or three share the table of words; where
+more do, a small file asks for any amount of memory."""
+
+
+def is_shape(value: object) -> TypeGuard[Sequence[int]]:
+    """Tell whether a value is a shape that an array can have.
+
+    Sizes are multiplied up with 1 in place of 0: numpy refuses an empty array, too, if its other sizes are
+    too large together.
+    """
+    if not isinstance(value, list | tuple) or len(value) > MAX_DIMENSIONS:
+        return False
+    whole = all(isinstance(size, int) and not isinstance(size, bool) and size >= 0 for size in value)
+    return whole and math.prod(size or 1 for size in value) <= MAX_ELEMENTS
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import numpy as np
 
 from rubriek.errors import WeightsError
 from rubriek.models.tensor_pickle import Storage, TensorPickle, View
-from rubriek.models.tensors import DAMAGED, DTYPES, StoredTensor, map_file
+from rubriek.models.tensors import DAMAGED, DTYPES, MAX_SHARING, StoredTensor, map_file
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -58,7 +58,20 @@ def read_torch(file: Path) -> dict[str, StoredTensor]:
             raise _not_tensors(file, f"{type(view).__name__} under {name!r}")
         array = _strided(view, storages[view.storage.key])
         tensors[name] = StoredTensor(name, view.storage.dtype, array, file)
+    _check_sharing(file, len(data), tensors)
     return tensors
+
+
+def _check_sharing(file: Path, size: int, tensors: Mapping[str, StoredTensor]) -> None:
+    """Refuse a file that asks for far more memory than it has bytes: tensors and zip entries may overlap."""
+    seen = sum(tensor.array.nbytes for tensor in tensors.values())
+    if seen > MAX_SHARING * size:
+        raise WeightsError(
+            f"{file} has too many tensors that share their elements.",
+            expected=f"at most {MAX_SHARING} times the {size:,} bytes of the file",
+            found=f"tensors of {seen:,} bytes",
+            hint="save the model with model.save_pretrained(folder)",
+        )
 
 
 def _not_tensors(file: Path, found: str) -> WeightsError:

@@ -12,12 +12,19 @@ from pathlib import Path
 from rubriek.errors import WeightsError
 from rubriek.models import checks
 from rubriek.models.checks import Fields
-from rubriek.models.tensors import DAMAGED, DTYPES, StoredTensor, map_file
+from rubriek.models.tensors import (
+    DAMAGED,
+    DTYPES,
+    MAX_DIMENSIONS,
+    MAX_ELEMENTS,
+    StoredTensor,
+    is_shape,
+    map_file,
+)
 
-HEADER_LIMIT = 100_000_000
-"""Bytes of the header; the format's own limit."""
-
-MOST_DIMENSIONS = 8
+MAX_HEADER = 16 * 2**20
+"""Bytes of the header. The format allows 100 million, which take a minute and gigabytes to parse; a model of
+ten thousand tensors needs one million."""
 
 
 def read_safetensors(file: Path) -> dict[str, StoredTensor]:
@@ -40,10 +47,10 @@ def read_safetensors(file: Path) -> dict[str, StoredTensor]:
     """
     data = map_file(file)
     length = int.from_bytes(data[:8].tobytes(), "little")
-    if length > min(HEADER_LIMIT, len(data) - 8):
+    if length > min(MAX_HEADER, len(data) - 8):
         raise WeightsError(
             f"{file} is truncated, or no safetensors file.",
-            expected=f"a header of at most {max(min(HEADER_LIMIT, len(data) - 8), 0):,} bytes",
+            expected=f"a header of at most {max(min(MAX_HEADER, len(data) - 8), 0):,} bytes",
             found=f"{length:,} bytes",
             hint=DAMAGED,
         )
@@ -81,21 +88,13 @@ def read_safetensors(file: Path) -> dict[str, StoredTensor]:
 def _entry(header: Fields, name: str) -> tuple[str, int, int, tuple[str, tuple[int, ...]]]:
     fields = header.fields(name)
     dtype = fields.text("dtype", choices=tuple(DTYPES))
-    shape = _whole_numbers(fields, "shape", most=MOST_DIMENSIONS)
-    offsets = _whole_numbers(fields, "data_offsets", most=2)
-    size = math.prod(shape) * DTYPES[dtype].itemsize
-    if len(offsets) != 2 or offsets[1] - offsets[0] != size:
+    shape = fields.values.get("shape")
+    if not is_shape(shape):
         raise fields.wrong(
-            "data_offsets", f"two offsets that lie {size:,} bytes apart, as dtype and shape say"
+            "shape", f"at most {MAX_DIMENSIONS} whole numbers, for at most {MAX_ELEMENTS:,} elements"
         )
-    return name, offsets[0], offsets[1], (dtype, shape)
-
-
-def _whole_numbers(fields: Fields, name: str, *, most: int) -> tuple[int, ...]:
-    value = fields.values.get(name)
-    if not isinstance(value, list) or len(value) > most:
-        raise fields.wrong(name, f"a list of at most {most} whole numbers")
-    for item in value:
-        if isinstance(item, bool) or not isinstance(item, int) or not 0 <= item < 2**48:
-            raise fields.wrong(name, "whole numbers from 0 to 2^48")
-    return tuple(value)
+    size = math.prod(shape) * DTYPES[dtype].itemsize
+    match fields.values.get("data_offsets"):
+        case [int(start), int(stop)] if 0 <= start <= stop and stop - start == size:
+            return name, start, stop, (dtype, tuple(shape))
+    raise fields.wrong("data_offsets", f"two offsets that lie {size:,} bytes apart, as dtype and shape say")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,11 +11,13 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rubriek import settings
+from rubriek.errors import TokenizerError
 from rubriek.hub import local
 from rubriek.hub.references import NLU, BareName, SparkNlpName, parse, spark_nlp_name
 from rubriek.hub.resolving import fetched, original, resolve
 from rubriek.models import checks
 from rubriek.models.bundle import RECORD, Bundle
+from rubriek.models.tokenizer_files import FILE_LIMIT
 
 if TYPE_CHECKING:
     from rubriek.sparknlp.bert_for_sequence_classification import BertForSequenceClassification
@@ -97,7 +98,7 @@ def case_sensitive(bundle: Bundle) -> bool:
     """Whether case counts for a model, as its own tokenizer says."""
     from rubriek.models.sparknlp_export import lowercases
 
-    content = json.loads(bundle.tokenizer_file.read_text(encoding="utf-8"))
+    content = checks.read_object(bundle.tokenizer_file, error=TokenizerError, limit=FILE_LIMIT).values
     return not lowercases(content.get("normalizer"))
 
 

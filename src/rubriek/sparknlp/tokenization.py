@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -11,6 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rubriek.errors import TokenizerError
+from rubriek.models import checks
+from rubriek.models.tokenizer_files import FILE_LIMIT
 from rubriek.sparknlp.word_tokens import WordTokenizer
 from rubriek.sparknlp.wordpiece import WordpieceEncoder
 from rubriek.tokens import SpecialIds, Tokens
@@ -88,8 +89,8 @@ def vocabulary(tokenizer_file: Path) -> dict[str, int]:
     TokenizerError
         If it has none.
     """
-    content = json.loads(tokenizer_file.read_text(encoding="utf-8"))
-    model = content.get("model", {})
+    content = checks.read_object(tokenizer_file, error=TokenizerError, limit=FILE_LIMIT)
+    model = content.fields("model").values
     pieces = model.get("vocab")
     if model.get("type", "WordPiece") != "WordPiece" or not isinstance(pieces, dict):
         raise TokenizerError(

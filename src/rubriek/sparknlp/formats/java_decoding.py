@@ -44,8 +44,10 @@ from rubriek.sparknlp.formats.java_text import decode_text
 MOST_DEPTH = 48
 """Nested objects; Spark NLP's rules take 12. Each level takes a few Python frames."""
 MOST_ANCESTORS = 12
+MAX_FIELDS = 200
+"""Fields of a class and its ancestors, all compared with those of a class below; Spark NLP's have 20."""
 MOST_VALUES = 200_000
-"""Values in one stream; a record of a vocabulary holds about 50, one of token rules about 200."""
+"""Values and blocks of bytes in one stream; a record of a vocabulary holds 50, one of token rules 200."""
 
 
 def decode(data: bytes, where: str) -> Any:
@@ -139,10 +141,13 @@ class _Decoder:
         self.handles.append(value)
         return len(self.handles) - 1
 
-    def value(self) -> Any:
+    def count(self) -> None:
         self.values += 1
         if self.values > MOST_VALUES:
             raise self.wrong(f"at most {MOST_VALUES:,} values", "more")
+
+    def value(self) -> Any:
+        self.count()
         kind = self.kinds.get(tag := self.unsigned(1))
         if kind is None:
             raise self.wrong("the start of a value", f"the byte {tag:#04x}")
@@ -188,6 +193,8 @@ class _Decoder:
         lineage = (*(parent.lineage if parent else ()), cls)
         if len(lineage) > MOST_ANCESTORS:
             raise self.wrong(f"at most {MOST_ANCESTORS} ancestors of a class", "more")
+        if sum(len(ancestor.fields) for ancestor in lineage) > MAX_FIELDS:
+            raise self.wrong(f"at most {MAX_FIELDS} fields of a class", f"more in {cls.name}")
         names = [item.name for ancestor in lineage for item in ancestor.fields]
         if len(set(names)) != len(names):
             raise self.wrong("each field once", f"one twice in {cls.name}")
@@ -208,6 +215,7 @@ class _Decoder:
         found = []
         while (tag := self.unsigned(1)) != END:
             if tag in (BLOCK, LONG_BLOCK):
+                self.count()
                 found.append(self.take(self.unsigned(1 if tag == BLOCK else 4)))
             else:
                 self.at -= 1

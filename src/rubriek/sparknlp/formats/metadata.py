@@ -77,7 +77,7 @@ def read_metadata(files: SavedFiles) -> Metadata:
 
 
 def _check_writable(fields: checks.Fields) -> None:
-    """Refuse what Python reads as JSON and nobody can write again: NaN, and halves of surrogate pairs."""
+    """Refuse what Python reads as JSON and nobody can write again: 1e999, and halves of surrogate pairs."""
     try:
         json.dumps(fields.values, ensure_ascii=False, allow_nan=False).encode("utf-8")
     except ValueError as error:
