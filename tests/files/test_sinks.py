@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rubriek.errors import FileError
@@ -77,6 +77,7 @@ def test_objects_come_back_from_jsonl(tmp_path_factory, objects):
 
 
 @pytest.mark.parametrize("format", ["parquet", "arrow"])
+@settings(max_examples=10)  # each is read by two processes
 @given(
     rows=st.lists(st.tuples(st.none() | texts, st.none() | st.lists(texts, max_size=2), st.floats(width=32)))
 )

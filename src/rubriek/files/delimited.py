@@ -14,7 +14,7 @@ from rubriek.errors import FileError
 from rubriek.files.compression import open_input
 from rubriek.files.formats import Format
 from rubriek.files.lines import MAX_LINE, Lines, LineTooLongError, Problem, undecodable
-from rubriek.files.sources import Layout, Row, TextSource, unique_names
+from rubriek.files.sources import Layout, Row, TextSource, check_names
 
 log = logging.getLogger(__name__)
 
@@ -59,9 +59,9 @@ class DelimitedSource(TextSource):
             raise header.error()
         if cause := undecodable(header.raw):
             raise Problem(name, header.line, cause, header.raw).error()
-        unique_names(header.values, name)
+        check_names(header.values, name)
         self._names: list[str] = header.values
-        self.columns = dict.fromkeys(header.values, True)
+        self.columns = dict.fromkeys(header.values, pa.string())
 
     def _delimiter(self, header: str) -> str:
         if self.format == "tsv":

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -14,12 +16,19 @@ from rubriek.errors import FileError
 from rubriek.files.compression import open_input
 from rubriek.files.formats import Format
 from rubriek.files.lines import Lines, Problem
+from rubriek.text_columns import ColumnType
 
 #: Rows of one table: enough to sort by length with hardly any padding, few enough to lose little work.
 CHUNK_ROWS = 4096
 #: A table is closed early when its rows hold this many characters, some 1,400 articles. A job that is killed
 #: loses the table at hand, which should not be a quarter of an hour's work, even of a large model.
 CHUNK_CHARACTERS = 4 * 2**20
+#: A table of many columns has fewer rows, so that it holds no more values than this.
+CHUNK_VALUES = 2**20
+#: Of any input. A JSON object can bring a new column with every row, and each is written in every row.
+MAX_COLUMNS = 2048
+#: A message lists no more columns than this, and no more characters of a name.
+MAX_LISTED, MAX_SHOWN = 20, 100
 
 OnProblem = Callable[[Problem], None]
 
@@ -59,8 +68,8 @@ class Source(Protocol):
         Where it lies.
     format : Format
         What it is.
-    columns : Mapping[str, bool]
-        The columns in order, and whether each can hold text.
+    columns : Mapping[str, ColumnType]
+        The columns in order, and their types.
     layout : Layout
         Of a delimited file; the default for others.
     """
@@ -68,7 +77,7 @@ class Source(Protocol):
     name: str
     path: Path
     format: Format
-    columns: Mapping[str, bool]
+    columns: Mapping[str, ColumnType]
     layout: Layout
 
     def survey(self, text_columns: Sequence[str], on_problem: OnProblem) -> Survey:
@@ -92,7 +101,7 @@ class TextSource(ABC):
     """An input read line by line; a format adds how rows are found, judged and turned into columns."""
 
     format: Format
-    columns: Mapping[str, bool]
+    columns: Mapping[str, ColumnType]
 
     def __init__(self, path: Path, name: str) -> None:
         self.path = path
@@ -123,12 +132,13 @@ class TextSource(ABC):
         """Yield the readable rows from row ``start`` on, in order, as tables of at most `CHUNK_ROWS` rows."""
         rows: list[Row] = []
         characters = 0
+        most = chunk_rows(len(survey.schema))
         for number, row in enumerate(self._readable(text_columns, lambda problem: None)):
             if number < start:
                 continue
             rows.append(row)
             characters += len(row.raw)
-            if len(rows) == CHUNK_ROWS or characters >= CHUNK_CHARACTERS:
+            if len(rows) == most or characters >= CHUNK_CHARACTERS:
                 yield self._table(rows, survey.schema)
                 rows, characters = [], 0
         if rows:
@@ -145,19 +155,36 @@ class TextSource(ABC):
                     yield row
 
 
-def unique_names(names: Sequence[str], source: str) -> None:
-    """Refuse two columns of one name.
+def chunk_rows(columns: int) -> int:
+    """Return how many rows a table may have: `CHUNK_ROWS`, or fewer where there are many columns."""
+    return max(1, min(CHUNK_ROWS, CHUNK_VALUES // max(columns, 1)))
+
+
+def check_names(names: Sequence[str], source: str) -> None:
+    """Refuse two columns of one name, and more columns than `MAX_COLUMNS`.
 
     Raises
     ------
     FileError
-        With the name that occurs twice.
     """
-    for index, name in enumerate(names):
-        if name in names[:index]:
-            raise FileError(
-                f"{source} has two columns named {name!r}.",
-                expected="each column named once",
-                found=", ".join(map(repr, names)),
-                hint="rename one of them",
-            )
+    if len(names) > MAX_COLUMNS:
+        raise FileError(
+            f"{source} has too many columns.",
+            expected=f"at most {MAX_COLUMNS:,}",
+            found=f"{len(names):,}",
+            hint="keep those that you need beside the text",
+        )
+    twice = next((name for name, count in Counter(names).items() if count > 1), None)
+    if twice is not None:
+        raise FileError(
+            f"{source} has two columns named {twice[:MAX_SHOWN]!r}.",
+            expected="each column named once",
+            found=listed(names),
+            hint="rename one of them",
+        )
+
+
+def listed(names: Iterable[str]) -> str:
+    """Name columns in a message; of many, the first ones."""
+    shown = [repr(name[:MAX_SHOWN]) for name in islice(names, MAX_LISTED + 1)]
+    return ", ".join(shown[:MAX_LISTED] + ["..."] * (len(shown) > MAX_LISTED))
