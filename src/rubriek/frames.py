@@ -194,7 +194,7 @@ def gathered(batches: Iterable[pa.RecordBatch], *, rows: int, size: int) -> Iter
 
 
 def _size(batch: pa.RecordBatch, looked_up: np.ndarray[Any, np.dtype[np.int64]], end: int) -> int:
-    """Return how many bytes the first rows take; every slice has its dictionaries whole, which count nothing."""
+    """Return how many bytes the first rows take; dictionaries, which every slice has whole, do not count."""
     own = batch.slice(0, end).nbytes - batch.slice(0, 0).nbytes
     return int(own + looked_up[end] - looked_up[0])
 

@@ -140,12 +140,13 @@ class TestJsonl:
         assert problems == []
         kinds = {field.name: str(field.type) for field in table.schema}
         assert kinds == {
-            "text": "string", "n": "int64", "x": "double", "b": "bool", "tags": "string", "mixed": "string",
+            "text": "string", "n": "int64", "x": "string", "b": "bool", "tags": "string", "mixed": "string",
             "big": "string", "late": "string",
         }  # fmt: skip
         assert table["tags"].to_pylist() == ['["é", 1]', '{"k": null}', None]
         assert table["mixed"].to_pylist() == ['"1"', "1", None]
         assert table["big"].to_pylist() == [str(2**70), None, None]
+        assert table["x"].to_pylist() == ["1", "2.5", None]
         assert table["late"].to_pylist() == [None, None, "x"]
 
     @pytest.mark.parametrize(
@@ -157,11 +158,11 @@ class TestJsonl:
             ('{"tekst": "a"}', "the column 'text' is missing; the row has 'tekst'"),
             ("{}", "the row has no columns"),
             ('{"text": 7}', "holds a whole number, not a text"),
-            ('{"text": "a", "text": "b"}', "the key 'text' stands twice"),
+            ('{"text": "a", "text": "b"}', "the key 'text' occurs twice"),
             ('{"text": "\\ud800"}', "half of a character"),
-            ('{"text": "a", "n": Infinity}', "Infinity is no JSON value"),
+            ('{"text": "a", "n": Infinity}', "Infinity is not a JSON value"),
             ('{"text": "a", "n": 1e999}', "1e999 is too large"),
-            ('{"text": "a", "n": ' + "[" * 100_000 + "}", "nested too deeply"),
+            ('{"text": "a", "n": ' + "[" * 100_000 + "}", "nested more than 64 deep"),
             ('{"text": "a", "n": ' + "9" * 5000 + "}", "not JSON that can be read"),
             (b'{"text": "caf\xe9"}', "byte 0xe9 is not UTF-8"),
             (b"\x00\x00", "not JSON"),
@@ -181,9 +182,29 @@ class TestJsonl:
         assert rows(
             write(tmp_path, "a.jsonl", '{"text": NaN, "n": 1.5}\n{"text": "x", "n": NaN}'), "text"
         ) == [
-            {"text": None, "n": 1.5},
+            {"text": None, "n": "1.5"},
             {"text": "x", "n": None},
         ]
+
+    def test_keys_that_are_new_in_every_row_are_bounded(self, tmp_path):
+        lines = "".join(f'{{"text": "a", "k{i}": 1}}\n' for i in range(8000))
+        source = open_source(write(tmp_path, "a.jsonl", lines))
+        with pytest.raises(FileError, match=r"up to line 2048, has too many columns"):
+            source.survey(["text"], pytest.fail)
+        with pytest.raises(FileError, match="too long names"):
+            open_source(write(tmp_path, "b.jsonl", json.dumps({"text": "a", "k" * 200_000: 1})))
+
+    def test_a_key_that_occurs_twice_among_many_takes_no_time(self, tmp_path):
+        keys = ", ".join(f'"k{i}": 1' for i in [*range(100_000), 99_999])
+        path = write(tmp_path, "a.jsonl", f'{{"text": "a"}}\n{{"text": "b", {keys}}}\n')
+        assert "'k99999' occurs twice" in read(path, "text")[1][0].cause
+
+    def test_wide_tables_have_fewer_rows(self, tmp_path):
+        wide = json.dumps({"text": "a"} | {f"k{i}": None for i in range(1023)})
+        lines = wide + '\n{"text": "b"}' * 1099
+        source = open_source(write(tmp_path, "a.jsonl", lines))
+        survey = source.survey(["text"], pytest.fail)
+        assert [table.num_rows for table in source.tables(survey, ["text"])] == [1024, 76]
 
     def test_a_file_without_objects_is_refused(self, tmp_path):
         with pytest.raises(FileError, match="no rows"):

@@ -27,6 +27,8 @@ CHUNK_CHARACTERS = 4 * 2**20
 CHUNK_VALUES = 2**20
 #: Of any input. A JSON object can bring a new column with every row, and each is written in every row.
 MAX_COLUMNS = 2048
+#: Characters of all names together, which JSON repeats in every row.
+MAX_NAMES = 2**17
 #: A message lists no more columns than this, and no more characters of a name.
 MAX_LISTED, MAX_SHOWN = 20, 100
 
@@ -161,7 +163,7 @@ def chunk_rows(columns: int) -> int:
 
 
 def check_names(names: Sequence[str], source: str) -> None:
-    """Refuse two columns of one name, and more columns than `MAX_COLUMNS`.
+    """Refuse two columns of one name, and more or longer names than `MAX_COLUMNS` and `MAX_NAMES`.
 
     Raises
     ------
@@ -173,6 +175,13 @@ def check_names(names: Sequence[str], source: str) -> None:
             expected=f"at most {MAX_COLUMNS:,}",
             found=f"{len(names):,}",
             hint="keep those that you need beside the text",
+        )
+    if (length := sum(map(len, names))) > MAX_NAMES:
+        raise FileError(
+            f"{source} has too long names of columns.",
+            expected=f"at most {MAX_NAMES:,} characters, all names together",
+            found=f"{length:,}",
+            hint="is the first line a header?" if len(names) == 1 else None,
         )
     twice = next((name for name, count in Counter(names).items() if count > 1), None)
     if twice is not None:
