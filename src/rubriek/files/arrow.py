@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from rubriek.errors import FileError
 from rubriek.files import table_reader
+from rubriek.files.first_bytes import check_kind
 from rubriek.files.formats import Format
 from rubriek.files.lines import MAX_LINE
 from rubriek.files.sources import Layout, OnProblem, Survey, check_names, chunk_rows
@@ -36,11 +37,15 @@ class BinarySource:
 
     format: Format
     layout = Layout()
+    encoding = None
+    notes: tuple[str, ...] = ()
     columns: Mapping[str, ColumnType]
 
     def __init__(self, path: Path, name: str) -> None:
         self.path = path
         self.name = name
+        with path.open("rb") as file:
+            check_kind(file.read(64), self.format, name)
         try:
             self._schema: pa.Schema = self._read_schema()
             names = self._schema.names

@@ -63,12 +63,12 @@ class JsonlSource(TextSource):
 
     format: Format = "jsonl"
 
-    def __init__(self, path: Path, name: str) -> None:
-        super().__init__(path, name)
+    def __init__(self, path: Path, name: str, encoding: str | None = None) -> None:
+        super().__init__(path, name, encoding)
         kinds: dict[str, set[str]] = {}
         problems: list[Problem] = []
         for row in islice(self._readable((), problems.append), _HEAD):
-            self._note(row, kinds)
+            self._collect(row, kinds)
         if not kinds:
             if problems:
                 raise problems[0].error()
@@ -87,7 +87,7 @@ class JsonlSource(TextSource):
                 continue
             if text.isspace():
                 continue
-            values, cause = _parsed(text)
+            values, cause = _parsed(text, self.encoding)
             if cause:
                 yield Problem(lines.name, lines.number, cause, text)
             else:
@@ -107,10 +107,10 @@ class JsonlSource(TextSource):
         count = 0
         for row in rows:
             count += 1
-            self._note(row, kinds)
+            self._collect(row, kinds)
         return count, pa.schema([_field(name, found) for name, found in kinds.items()])
 
-    def _note(self, row: Row, kinds: dict[str, set[str]]) -> None:
+    def _collect(self, row: Row, kinds: dict[str, set[str]]) -> None:
         known = len(kinds)
         for key, value in row.values.items():
             kinds.setdefault(key, set()).add(_kind(value))
@@ -195,8 +195,8 @@ def _decimal(text: str) -> _Number:
     return _Number(text)
 
 
-def _parsed(text: str) -> tuple[Any, str | None]:
-    if cause := undecodable(text):
+def _parsed(text: str, encoding: str) -> tuple[Any, str | None]:
+    if cause := undecodable(text, encoding):
         return None, cause
     try:
         values = strict_json.parse(text, parse_int=_whole, parse_float=_decimal, parse_constant=_constant)

@@ -40,7 +40,7 @@ class LinesSource(TextSource):
                 yield Row(lines.number, text.removesuffix("\n").removesuffix("\r"), text)
 
     def _cause(self, row: Row, text_columns: Sequence[str]) -> str | None:
-        return undecodable(row.values)
+        return undecodable(row.values, self.encoding)
 
     def _schema(self, rows: Iterable[Row]) -> tuple[int, pa.Schema]:
         return sum(1 for _ in rows), pa.schema([("text", pa.string())])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -14,9 +16,13 @@ import pyarrow as pa
 
 from rubriek.errors import FileError
 from rubriek.files.compression import open_input
+from rubriek.files.encodings import as_utf8, encoding_name, found_encoding, known_encoding
+from rubriek.files.first_bytes import check_kind
 from rubriek.files.formats import Format
-from rubriek.files.lines import Lines, Problem
+from rubriek.files.lines import READING_ERRORS, Lines, Problem, unreadable
 from rubriek.text_columns import ColumnType
+
+log = logging.getLogger(__name__)
 
 #: Rows of one table: enough to sort by length with hardly any padding, few enough to lose little work.
 CHUNK_ROWS = 4096
@@ -74,6 +80,8 @@ class Source(Protocol):
         The columns in order, and their types.
     layout : Layout
         Of a delimited file; the default for others.
+    notes : tuple of str
+        What was found about the file that its name does not tell.
     """
 
     name: str
@@ -81,6 +89,12 @@ class Source(Protocol):
     format: Format
     columns: Mapping[str, ColumnType]
     layout: Layout
+    notes: tuple[str, ...]
+
+    @property
+    def encoding(self) -> str | None:
+        """Of a text file, as Python names it."""
+        ...
 
     def survey(self, text_columns: Sequence[str], on_problem: OnProblem) -> Survey:
         """Read every row once, and hand each that cannot be read to ``on_problem``."""
@@ -105,10 +119,32 @@ class TextSource(ABC):
     format: Format
     columns: Mapping[str, ColumnType]
 
-    def __init__(self, path: Path, name: str) -> None:
+    def __init__(self, path: Path, name: str, encoding: str | None = None) -> None:
         self.path = path
         self.name = name
         self.layout = Layout()
+        self.notes: tuple[str, ...] = ()
+        self.encoding = "utf-8" if encoding is None else known_encoding(encoding)
+        with open_input(path) as stream:
+            try:
+                start = stream.peek(4096)[:4096]
+                check_kind(start, self.format, name)
+                if encoding is None:
+                    self.encoding = found_encoding(stream)
+            except READING_ERRORS as error:
+                raise unreadable(error, name, 0) from error
+        if self.encoding != "utf-8":
+            check_kind(start.decode(self.encoding, "replace").encode(), self.format, name)
+            self._note(f"encoded in {encoding_name(self.encoding)}")
+
+    def _note(self, note: str) -> None:
+        log.info("%s is %s", self.name, note)
+        self.notes += (note,)
+
+    @contextmanager
+    def _lines(self) -> Iterator[Lines]:
+        with open_input(self.path) as stream:
+            yield Lines(as_utf8(stream, self.encoding), self.name)
 
     @abstractmethod
     def _rows(self, lines: Lines) -> Iterator[Row | Problem]:
@@ -147,8 +183,8 @@ class TextSource(ABC):
             yield self._table(rows, survey.schema)
 
     def _readable(self, text_columns: Sequence[str], on_problem: OnProblem) -> Iterator[Row]:
-        with open_input(self.path) as stream:
-            for row in self._rows(Lines(stream, self.name)):
+        with self._lines() as lines:
+            for row in self._rows(lines):
                 if isinstance(row, Problem):
                     on_problem(row)
                 elif cause := self._cause(row, text_columns):
