@@ -59,8 +59,8 @@ def test_it_is_said_what_a_file_is(tmp_path, format, data, message):
 
 
 def test_bzip2_is_read(tmp_path):
-    (tmp_path / "a.csv.bz2").write_bytes(bz2.compress(b"id,text\n1,een\n"))
-    source = open_source(tmp_path / "a.csv.bz2")
+    (tmp_path / "a.bz2").write_bytes(bz2.compress(b"id,text\n1,een\n"))
+    source = open_source(tmp_path / "a.bz2", "csv")
     (table,) = source.tables(source.survey(["text"], pytest.fail), ["text"])
     assert table.to_pylist() == [{"id": "1", "text": "een"}]
 

@@ -30,7 +30,7 @@ class DelimitedSource(TextSource):
     Parameters
     ----------
     path : Path
-        The file; gzip and zstd are decompressed.
+        The file; gzip, zstd and bzip2 are decompressed.
     name : str
         Its name in messages.
     format : {"csv", "tsv"}
@@ -42,17 +42,16 @@ class DelimitedSource(TextSource):
     Raises
     ------
     FileError
-        If there is no header line, or it names a column twice.
+        If there is no header line, it names a column twice, or what delimits the columns is not clear.
     """
 
     def __init__(self, path: Path, name: str, format: Format, encoding: str | None = None) -> None:
         self.format = format
         super().__init__(path, name, encoding)
         with self._lines() as lines, _field_limit():
-            head = list(_head(lines))
+            head, whole = _head(lines)
             stated = stated_delimiter(head[0]) if head else None
-            self._lines_before = 0 if stated is None else 1
-            whole = next(lines, None) is None
+            self._states_delimiter = stated is not None
             delimiter = stated or find_delimiter(head, format, name, whole=whole)
             self.layout = Layout(delimiter, lines.byte_order_mark)
         if delimiter != ("\t" if format == "tsv" else ","):
@@ -72,8 +71,8 @@ class DelimitedSource(TextSource):
         self.columns = dict.fromkeys(header.values, pa.string())
 
     def _records(self, lines: Lines) -> Iterator[Row | Problem]:
-        for _ in range(self._lines_before):
-            next(lines, None)
+        if self._states_delimiter:
+            next(lines)
         return _records(lines, self.layout.delimiter)
 
     def _rows(self, lines: Lines) -> Iterator[Row | Problem]:
@@ -101,17 +100,17 @@ class DelimitedSource(TextSource):
         return pa.table([pa.array(column, pa.string()) for column in columns], schema=schema)
 
 
-def _head(lines: Lines) -> Iterator[str]:
-    characters = 0
-    while lines.number < _HEAD_LINES and characters < _HEAD_CHARACTERS:
+def _head(lines: Lines) -> tuple[list[str], bool]:
+    """Return the first lines, and whether there are no others."""
+    head: list[str] = []
+    while len(head) < _HEAD_LINES and sum(map(len, head)) < _HEAD_CHARACTERS:
         try:
-            text = next(lines)
+            head.append(next(lines))
         except StopIteration:
-            return
+            return head, True
         except LineTooLongError:
-            text = lines.text
-        characters += len(text)
-        yield text
+            head.append(lines.text)
+    return head, False
 
 
 @contextlib.contextmanager

@@ -27,8 +27,6 @@ _SUFFIXES: dict[str, Format] = {
     ".txt": "lines",
 }
 _COMPRESSIONS: dict[str, Compression] = {".gz": "gzip", ".zst": "zstd"}
-_READ_ONLY = ".bz2"
-"""The suffix of a compression that is read and not written."""
 
 
 def format_of(path: Path) -> Format | None:
@@ -134,4 +132,4 @@ def output_beside(path: Path, input_format: Format, output_format: Format) -> Pa
 
 def _plain_name(path: Path) -> str:
     """Return the file's name without a compression suffix."""
-    return path.stem if path.suffix.lower() in (*_COMPRESSIONS, _READ_ONLY) else path.name
+    return path.stem if path.suffix.lower() in _COMPRESSIONS else path.name

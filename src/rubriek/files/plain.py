@@ -19,9 +19,11 @@ class LinesSource(TextSource):
     Parameters
     ----------
     path : Path
-        The file; gzip and zstd are decompressed.
+        The file; gzip, zstd and bzip2 are decompressed.
     name : str
         Its name in messages.
+    encoding : str, optional
+        Default: found in the file.
     """
 
     format: Format = "lines"
