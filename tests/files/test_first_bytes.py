@@ -68,7 +68,7 @@ def test_bzip2_is_read(tmp_path):
 def test_a_file_that_decompresses_without_end_is_refused(tmp_path):
     with gzip.open(tmp_path / "a.csv.gz", "wb") as stream:
         stream.write(b"text\n")
-        for _ in range(66):
+        for _ in range(10):
             stream.write(b"\n" * 2**20)
     with pytest.raises(FileError, match=r"more than 250 times(.|\n)*decompress it first"):
         open_source(tmp_path / "a.csv.gz")

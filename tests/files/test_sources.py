@@ -166,6 +166,7 @@ class TestJsonl:
             ('{"text": "a", "n": ' + "[" * 100_000 + "}", "nested more than 64 deep"),
             ('{"text": "a", "n": ' + "9" * 5000 + "}", "not JSON that can be read"),
             (b'{"text": "caf\xe9"}', "byte 0xe9 is not UTF-8"),
+            ('{"text": "a", "n": [' + "1," * 2**20 + "1]}", "more than 1,048,576 values"),
             (b"\x00\x00", "not JSON"),
         ],
     )

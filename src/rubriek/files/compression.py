@@ -16,7 +16,7 @@ _MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bzip2"}
 
 MAX_RATIO = 250
 """Bytes that a byte may grow to, beyond `RATIO_FROM`; text shrinks to a third or a tenth of its size."""
-RATIO_FROM = 64 * 2**20
+RATIO_FROM = 8 * 2**20
 
 
 class GrowthError(OSError):

@@ -25,6 +25,8 @@ JSON_COLUMN = {b"rubriek": b"json"}
 NUMBER_COLUMN = {b"rubriek": b"number"}
 #: Digits of a whole number; Python reads no more into a number.
 MAX_DIGITS = 4300
+#: Values of a row, those inside of others too; each takes some 60 bytes of memory for two in the file.
+MAX_VALUES = 2**20
 
 _HEAD = 1000
 _KINDS = {str: "a text", bool: "a truth value", type(None): "null"}
@@ -200,6 +202,8 @@ def _decimal(text: str) -> _Number:
 def _parsed(text: str, encoding: str) -> tuple[Any, str | None]:
     if cause := undecodable(text, encoding):
         return None, cause
+    if text.count(",") + text.count("[") + text.count("{") > MAX_VALUES:
+        return None, f"the row has more than {MAX_VALUES:,} values"
     try:
         values = strict_json.parse(text, parse_int=_whole, parse_float=_decimal, parse_constant=_constant)
     except json.JSONDecodeError as error:
