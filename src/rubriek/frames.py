@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 from itertools import islice, pairwise
 from typing import Any
 
@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rubriek.errors import ColumnError, InputError, need
+from rubriek.text_columns import holds_text
 
 ROWS_AT_ONCE = 16_384
 CHARACTERS_AT_ONCE = 32_000_000
@@ -177,20 +178,35 @@ def gathered(batches: Iterable[pa.RecordBatch], *, rows: int, size: int) -> Iter
     held_rows = held_size = 0
     for batch in batches:
         at = 0
+        looked_up = _looked_up(batch)
         while at < batch.num_rows:
             rest = batch.slice(at, rows - held_rows)
-            whole = rest.slice(0, 0).nbytes  # what every slice has whole, such as a dictionary
-            wanted = size - held_size + whole
-            fitting = range(1, rest.num_rows)
-            part = rest.slice(0, 1 + bisect_left(fitting, wanted, key=lambda end: rest.slice(0, end).nbytes))
-            held.append(part)
-            at, held_rows = at + part.num_rows, held_rows + part.num_rows
-            held_size += part.nbytes - whole
+            taken = partial(_size, rest, looked_up[at:])
+            end = 1 + bisect_left(range(1, rest.num_rows), size - held_size, key=taken)
+            held.append(rest.slice(0, end))
+            held_size += taken(end)
+            at, held_rows = at + end, held_rows + end
             if held_rows == rows or held_size >= size:
                 yield pa.Table.from_batches(held)
                 held, held_rows, held_size = [], 0, 0
     if held:
         yield pa.Table.from_batches(held)
+
+
+def _size(batch: pa.RecordBatch, looked_up: np.ndarray[Any, np.dtype[np.int64]], end: int) -> int:
+    """Return how many bytes the first rows take; dictionaries, which every slice has whole, do not count."""
+    own = batch.slice(0, end).nbytes - batch.slice(0, 0).nbytes
+    return int(own + looked_up[end] - looked_up[0])
+
+
+def _looked_up(batch: pa.RecordBatch) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Return, for each row, how many bytes the dictionaries hold for the rows before it."""
+    sizes = np.zeros(batch.num_rows + 1, np.int64)
+    for column in batch.columns:
+        if pa.types.is_dictionary(column.type) and holds_text(column.type):
+            lengths = pc.binary_length(column.dictionary.cast(pa.large_string())).take(column.indices)
+            sizes[1:] += pc.fill_null(lengths, 0).to_numpy(zero_copy_only=False)
+    return np.cumsum(sizes)
 
 
 def column(values: Sequence[object], first_row: int = 0) -> pa.Array:

@@ -268,19 +268,36 @@ class TestOptions:
             "\ufeffid;text\r\n1;Koning opent museum; nee\r\n".encode().replace(b"; nee", b"")
         )
         result = classify(tmp_path / "in.csv")
-        assert "delimited by ';'" in result.stderr
+        assert "delimited by semicolons" in result.stderr
+        assert "delimited by semicolons" in result.stdout
         assert (tmp_path / "in.classified.csv").read_bytes().startswith(b"\xef\xbb\xbfid;text;label;")
+
+    def test_an_encoding_is_found_and_said_or_named(self, classify, tmp_path):
+        data = "text\nCafé “Één” opent\n".encode("cp1252")
+        (tmp_path / "in.csv").write_bytes(data)
+        found = classify(tmp_path / "in.csv")
+        assert "encoded in Windows-1252" in found.stdout
+        output = (tmp_path / "in.classified.csv").read_text(encoding="utf-8")
+        assert "Café “Één” opent" in output
+        named = classify(
+            tmp_path / "in.csv", "--encoding", "Windows-1252", "--json", "-o", tmp_path / "uit.csv"
+        )
+        assert json.loads(named.stdout)["input_notes"] == ["encoded in Windows-1252"]
+        assert (tmp_path / "uit.csv").read_text(encoding="utf-8") == output
+        assert (
+            "no encoding 'klingon'" in classify(tmp_path / "in.csv", "--encoding", "klingon", status=2).stderr
+        )
 
 
 class TestMalformed:
     def test_the_default_stops_and_replaces_nothing(self, classify, news):
         with news.open("ab") as file:
-            file.write(b"5,kop,caf\xe9\n")
+            file.write("5,één kop,caf".encode() + b"\xe9\n")
         output = news.with_name("nieuws.classified.csv")
         output.write_text("oud", encoding="utf-8")
         result = classify(news, status=1)
         assert "nieuws.csv, line 6: byte 0xe9 is not UTF-8" in result.stderr
-        assert "--on-error skip" in result.stderr or "iconv" in result.stderr
+        assert "--encoding cp1252" in result.stderr
         assert output.read_text(encoding="utf-8") == "oud"
 
     def test_skip_counts_them_and_lists_them(self, classify, news):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import datetime
 import gzip
 import io
@@ -13,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rubriek.errors import FileError
@@ -76,7 +77,38 @@ def test_objects_come_back_from_jsonl(tmp_path_factory, objects):
     assert read(again, "jsonl").equals(table)
 
 
+NUMBERS = ["1", "1.0", "1.50", "1e5", "1E+2", "-0", "-0.0", "100000", "12345678901234567890123", "0.1e-7"]
+
+
+@given(
+    rows=st.lists(st.none() | st.sampled_from(NUMBERS) | st.floats(0, 1).map(repr), min_size=1, max_size=8)
+)
+def test_numbers_keep_their_spelling_alone_and_inside_of_others(tmp_path_factory, rows):
+    path = tmp_path_factory.mktemp("numbers") / "a"
+    numbers = ["null" if number is None else number for number in rows]
+    lines = "".join(f'{{"text": "a", "n": {n}, "deep": {{"a": [{n}, "é"]}}}}\n' for n in numbers)
+    path.write_text(lines, encoding="utf-8")
+    table = read(path, "jsonl")
+    again = tmp_path_factory.mktemp("numbers") / "b"
+    assert write(again, table, "jsonl").decode() == lines
+    cells = list(csv.DictReader(io.StringIO(write(again, table, "csv").decode())))
+    assert [row["n"] for row in cells] == ["" if number is None else number for number in rows]
+
+
 @pytest.mark.parametrize("format", ["parquet", "arrow"])
+def test_numbers_that_were_spelled_become_numbers_where_there_are_types(tmp_path, format):
+    path = tmp_path / "a"
+    path.write_text(
+        '{"text": "a", "n": 1e5, "i": 7}\n{"text": "b", "n": 1}\n{"text": "c", "n": null, "i": -1}\n'
+    )
+    write(tmp_path / "b", read(path, "jsonl"), format)
+    assert read(tmp_path / "b", format).to_pydict() == {
+        "text": ["a", "b", "c"], "n": [1e5, 1.0, None], "i": [7, None, -1]
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("format", ["parquet", "arrow"])
+@settings(max_examples=5)  # each is read by two processes
 @given(
     rows=st.lists(st.tuples(st.none() | texts, st.none() | st.lists(texts, max_size=2), st.floats(width=32)))
 )

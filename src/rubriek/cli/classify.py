@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rubriek.cli.options import (
+    encoding_option,
     engine_option,
     max_length_option,
     model_option,
@@ -52,6 +53,7 @@ _FORMATS = ("csv", "tsv", "jsonl", "parquet", "arrow")
     type=click.Choice([*_FORMATS, "lines"]),
     help="Format of the input. [default: what its name says; lines for stdin]",
 )
+@encoding_option
 @click.option("--prefix", default="", metavar="TEXT", help="Put before the names of the result columns.")
 @click.option(
     "--top-k",
@@ -115,6 +117,7 @@ def classify(
     output: str | None,
     output_format: Format | None,
     input_format: Format | None,
+    encoding: str | None,
     text_columns: tuple[str, ...],
     prefix: str,
     on_error: OnError,
@@ -127,9 +130,10 @@ def classify(
 ) -> None:
     """Classify the texts of INPUT and write it again with the results as further columns.
 
-    INPUT is a CSV (delimited by , or ;), TSV, JSONL, Parquet, Arrow/Feather or plain text file (one text a
-    line), or - for stdin; text formats may be compressed with gzip or zstd. Its columns stay as they are;
-    added are label, score, scores (of all labels), tokens, truncated, windows and empty.
+    INPUT is a CSV (delimited by commas, semicolons, tabs or |), TSV, JSONL, Parquet, Arrow/Feather or plain
+    text file (one text a line), or - for stdin; text formats may be compressed with gzip, zstd or bzip2. Its
+    columns stay as they are; added are label, score, scores (of all labels), tokens, truncated, windows and
+    empty.
 
     A run that was interrupted or killed goes on where it was when the same command is given again; until then
     its finished parts lie in OUTPUT.job. OUTPUT is replaced when all is done, and not before.
@@ -149,7 +153,7 @@ def classify(
     if quiet:
         logging.getLogger("rubriek").setLevel(logging.WARNING)
     run = {"prefix": prefix, "on_error": on_error}
-    formats = {"input_format": input_format, "output_format": output_format}
+    formats = {"input_format": input_format, "output_format": output_format, "encoding": encoding}
     summary: Summary
     if spark:
         from rubriek.cli.spark import classify_on_spark
@@ -196,7 +200,7 @@ def _classify_here(
     from rubriek.files.text_columns import choose_text_columns
 
     with (
-        opened_source(input, formats["input_format"]) as source,
+        opened_source(input, formats["input_format"], formats["encoding"]) as source,
         opened_target(source, input, output, formats["output_format"]) as target,
     ):
         if as_json and target.path is None:
@@ -237,7 +241,16 @@ def _run(
             click.echo(f"The same command goes on from {jobs.job_folder(target.path)}.", err=True)
         raise
     seconds = time.perf_counter() - start
-    return Summary(report, classifier, source.name, tuple(columns), job.prefix, target.path, seconds)
+    return Summary(
+        report,
+        classifier,
+        source.name,
+        tuple(columns),
+        job.prefix,
+        target.path,
+        seconds,
+        notes=source.notes,
+    )
 
 
 def _show(summary: Summary, *, to_stderr: bool) -> None:

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rubriek.cli.options import as_json_option, max_length_option, model_option, text_column_option
+from rubriek.cli.options import (
+    as_json_option,
+    encoding_option,
+    max_length_option,
+    model_option,
+    text_column_option,
+)
 
 if TYPE_CHECKING:
     from rubriek.sparknlp.comparison import Comparison
@@ -19,6 +25,7 @@ if TYPE_CHECKING:
 @click.argument("file", type=click.Path(path_type=Path))
 @model_option
 @text_column_option
+@encoding_option
 @max_length_option()
 @click.option(
     "--examples", type=click.IntRange(min=0), default=5, show_default=True, help="How many texts to show."
@@ -28,6 +35,7 @@ def compare_tokenization(
     file: Path,
     model: str,
     text_columns: tuple[str, ...],
+    encoding: str | None,
     max_length: int | None,
     examples: int,
     as_json: bool,
@@ -50,7 +58,7 @@ def compare_tokenization(
 
     options: dict[str, Any] = {} if max_length is None else {"max_length": max_length}
     classifier = rubriek.load(model, **options)
-    texts = read_texts(file, text_columns)
+    texts = read_texts(file, text_columns, encoding=encoding)
     found = compare(classifier, texts, case_sensitive=case_sensitive(classifier.bundle), examples=examples)
     if as_json:
         click.echo(json.dumps(found.to_dict(), ensure_ascii=False))

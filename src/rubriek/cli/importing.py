@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from rubriek.cli.options import as_json_option, max_length_option, text_column_option
+from rubriek.cli.options import as_json_option, encoding_option, max_length_option, text_column_option
 from rubriek.cli.progress import tracked
 from rubriek.cli.showing import print_bundle
 
@@ -68,6 +68,7 @@ def import_(
     help="Texts like those that the model is for; any format that rubriek classify reads.",
 )
 @text_column_option
+@encoding_option
 @click.option("--name", help="What to call it. [default: REF-int8]")
 @_output_option
 @click.option(
@@ -83,6 +84,7 @@ def quantize(
     ref: str,
     sample: Path,
     text_columns: tuple[str, ...],
+    encoding: str | None,
     name: str | None,
     output: Path | None,
     min_agreement: float,
@@ -100,7 +102,7 @@ def quantize(
     from rubriek.files.texts import read_texts
     from rubriek.models import quantize
 
-    texts = read_texts(sample, text_columns)
+    texts = read_texts(sample, text_columns, encoding=encoding)
     made = quantize(
         ref,
         output,

@@ -32,6 +32,12 @@ text_column_option = click.option(
     "[default: text, or the only column of strings]",
 )
 
+encoding_option = click.option(
+    "--encoding",
+    metavar="NAME",
+    help="Encoding of a text file, e.g. cp1252. [default: UTF-8, UTF-16 or Windows-1252, as its bytes say]",
+)
+
 engine_option = click.option(
     "--engine", type=click.Choice(ENGINES), help="What computes. [default: onnxruntime]"
 )

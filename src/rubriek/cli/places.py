@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def opened_source(name: str, format: Format | None) -> Iterator[Source]:
+def opened_source(name: str, format: Format | None, encoding: str | None = None) -> Iterator[Source]:
     """Open an input; what cannot be read twice, stdin or a pipe, is put into a temporary file first.
 
     Parameters
@@ -36,12 +36,14 @@ def opened_source(name: str, format: Format | None) -> Iterator[Source]:
         A path, or ``-`` for stdin.
     format : Format, optional
         Default: what the name says; plain lines for stdin.
+    encoding : str, optional
+        Of text. Default: found in the file.
     """
     from rubriek.files import open_source
 
     path = Path(name)
     if name != "-" and (path.is_file() or path.is_dir() or not path.exists()):
-        yield open_source(path, format)
+        yield open_source(path, format, encoding=encoding)
         return
     with tempfile.TemporaryDirectory(prefix="rubriek-") as folder:
         copy = Path(folder) / "input"
@@ -51,7 +53,8 @@ def opened_source(name: str, format: Format | None) -> Iterator[Source]:
             else:
                 with path.open("rb") as pipe:
                     shutil.copyfileobj(pipe, target)
-        yield open_source(copy, format or "lines", name="stdin" if name == "-" else name)
+        called = "stdin" if name == "-" else name
+        yield open_source(copy, format or "lines", name=called, encoding=encoding)
 
 
 @dataclass(frozen=True)

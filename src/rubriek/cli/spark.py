@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _LOCAL_ONLY = {
     "output_format": "--format means nothing with --spark, which reads and writes Parquet.",
     "input_format": "--input-format means nothing with --spark, which reads and writes Parquet.",
+    "encoding": "--encoding means nothing with --spark, which reads Parquet.",
     "threads": "--threads means nothing with --spark: a task has as many as spark.task.cpus says.",
     "on_error": "--on-error means nothing with --spark: Parquet has no malformed rows.",
 }

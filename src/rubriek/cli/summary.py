@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,8 @@ class Summary:
         Where the results are, a str where that is a folder of Spark's; None: they went to stdout.
     seconds : float
         Wall time of this run, loading the model left out.
+    notes : tuple of str
+        What was found about the input: its encoding and its delimiter, where they are not the usual ones.
     """
 
     report: Report
@@ -46,12 +48,14 @@ class Summary:
     prefix: str
     output: Path | str | None
     seconds: float
+    notes: tuple[str, ...] = field(default=(), kw_only=True)
 
     def to_dict(self) -> dict[str, Any]:
         """Return all of it as JSON values."""
         report, engine = self.report, self.classifier.engine
         return {
             "input": self.source,
+            "input_notes": list(self.notes),
             "output": None if self.output is None else str(self.output),
             "errors": None if report.errors is None else str(report.errors),
             "rows": report.rows,
@@ -89,6 +93,7 @@ class Summary:
             "model": self.classifier.bundle.name,
             "engine": f"{engine.name}, {engine.precision}, {_counted(engine.threads, 'thread')}",
             "text": " + ".join(self.text_columns),
+            "input": ", ".join(self.notes) or None,
             "output": "stdout" if self.output is None else str(self.output),
         }
 

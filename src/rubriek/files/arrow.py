@@ -5,21 +5,29 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from rubriek.errors import FileError
+from rubriek.files import table_reader
+from rubriek.files.first_bytes import check_kind
 from rubriek.files.formats import Format
-from rubriek.files.sources import CHUNK_ROWS, Layout, OnProblem, Survey, unique_names
+from rubriek.files.lines import MAX_LINE
+from rubriek.files.sources import Layout, OnProblem, Survey, check_names, chunk_rows
 from rubriek.frames import gathered
+from rubriek.text_columns import ColumnType
 
 #: A table is closed early when its columns hold this many bytes; as `CHUNK_CHARACTERS` for text files.
 CHUNK_BYTES = 4 * 2**20
+#: Of a list and a string in a Parquet footer: their lengths are claimed there before any byte of them.
+MAX_FOOTER_ENTRIES, MAX_FOOTER_STRING = 100_000, 16 * 2**20
 
 
 class BinarySource:
     """An input whose format carries its own types, so no single row of it can be malformed.
+
+    Only its schema is read in this process, with bounds; its rows come through `table_reader`.
 
     Raises
     ------
@@ -29,52 +37,65 @@ class BinarySource:
 
     format: Format
     layout = Layout()
-    columns: Mapping[str, bool]
+    encoding = None
+    notes: tuple[str, ...] = ()
+    columns: Mapping[str, ColumnType]
 
     def __init__(self, path: Path, name: str) -> None:
         self.path = path
         self.name = name
+        with path.open("rb") as file:
+            check_kind(file.read(64), self.format, name)
         try:
             self._schema: pa.Schema = self._read_schema()
+            names = self._schema.names
+        except UnicodeDecodeError as error:
+            raise self._damaged("the name of a column is not UTF-8") from error
         except (pa.ArrowException, OSError) as error:
-            raise self._damaged(error) from error
-        unique_names(self._schema.names, name)
-        self.columns = {field.name: holds_text(field.type) for field in self._schema}
+            raise self._damaged(str(error)) from error
+        check_names(names, name)
+        self.columns = {field.name: field.type for field in self._schema}
 
     @abstractmethod
     def _read_schema(self) -> pa.Schema: ...
 
-    @abstractmethod
-    def _count(self) -> int: ...
-
-    @abstractmethod
-    def _batches(self) -> Iterator[pa.RecordBatch]: ...
-
     def survey(self, text_columns: Sequence[str], on_problem: OnProblem) -> Survey:
-        """Return the number of rows and the columns."""
-        try:
-            return Survey(self._count(), self._schema)
-        except (pa.ArrowException, OSError) as error:
-            raise self._damaged(error) from error
+        """Read every row once; return their number and the columns."""
+        rows = 0
+        for batch in self._batches_from(0):
+            for name in text_columns:
+                texts = batch.column(name).cast(pa.large_string())
+                longest = pc.max(pc.binary_length(texts)).as_py() or 0
+                if longest > MAX_LINE:
+                    raise FileError(
+                        f"{self.name} has a text of {longest / 2**20:,.0f} MiB in the column {name!r}, after "
+                        f"row {rows}.",
+                        expected=f"texts of at most {MAX_LINE // 2**20} MiB",
+                    )
+            rows += batch.num_rows
+        return Survey(rows, self._schema)
 
     def tables(self, survey: Survey, text_columns: Sequence[str], *, start: int = 0) -> Iterator[pa.Table]:
-        """Yield the rows from row ``start`` on, in order, as tables of at most `CHUNK_ROWS` rows."""
-        for table in gathered(self._batches_from(start), rows=CHUNK_ROWS, size=CHUNK_BYTES):
+        """Yield the rows from row ``start`` on, in order, as tables of bounded size."""
+        rows = chunk_rows(len(self._schema))
+        for table in gathered(self._batches_from(start), rows=rows, size=CHUNK_BYTES):
             yield table.replace_schema_metadata(self._schema.metadata)
 
     def _batches_from(self, start: int) -> Iterator[pa.RecordBatch]:
         try:
-            for batch in self._batches():
+            for batch in table_reader.batches(self.path, self.format):
                 yield batch.slice(start)
                 start = max(0, start - batch.num_rows)
-        except (pa.ArrowException, OSError) as error:
-            raise self._damaged(error) from error
+        except table_reader.TableReaderError as error:
+            if error.over_limit:
+                raise FileError(f"{self.name} is too large to be read: {error}.") from error
+            raise self._damaged(str(error)) from error
 
-    def _damaged(self, error: Exception) -> FileError:
+    def _damaged(self, cause: str) -> FileError:
         return FileError(
             f"{self.name} cannot be read as {self.format}.",
             expected=f"a whole {self.format} file",
-            found=str(error).splitlines()[0],
+            found=cause.splitlines()[0] if cause else None,
             hint="the file may be cut off or of another format (--input-format)",
         )
 
@@ -87,18 +108,12 @@ class ParquetSource(BinarySource):
     def _read_schema(self) -> pa.Schema:
         import pyarrow.parquet as pq
 
-        return pq.read_schema(self.path)
-
-    def _count(self) -> int:
-        import pyarrow.parquet as pq
-
-        return int(pq.read_metadata(self.path).num_rows)
-
-    def _batches(self) -> Iterator[pa.RecordBatch]:
-        import pyarrow.parquet as pq
-
-        with pq.ParquetFile(self.path) as file:
-            yield from file.iter_batches(batch_size=CHUNK_ROWS)
+        with pq.ParquetFile(
+            self.path,
+            thrift_container_size_limit=MAX_FOOTER_ENTRIES,
+            thrift_string_size_limit=MAX_FOOTER_STRING,
+        ) as file:
+            return file.schema_arrow
 
 
 class ArrowSource(BinarySource):
@@ -107,28 +122,9 @@ class ArrowSource(BinarySource):
     format: Format = "arrow"
 
     def _read_schema(self) -> pa.Schema:
-        with self._open() as reader:
-            return reader.schema
-
-    def _count(self) -> int:
-        return sum(batch.num_rows for batch in self._batches())
-
-    def _batches(self) -> Iterator[pa.RecordBatch]:
-        with self._open() as reader:
-            if isinstance(reader, pa.RecordBatchFileReader):
-                yield from map(reader.get_batch, range(reader.num_record_batches))
-            else:
-                yield from reader
-
-    def _open(self) -> Any:
-        with self.path.open("rb") as file:
-            is_file = file.read(6) == b"ARROW1"
-        source = pa.memory_map(str(self.path))
-        return pa.ipc.open_file(source) if is_file else pa.ipc.open_stream(source)
-
-
-def holds_text(kind: pa.DataType) -> bool:
-    """Tell whether a column of this type holds text."""
-    if pa.types.is_dictionary(kind):
-        return holds_text(kind.value_type)
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+        # Not mapped: a map of a file that is cut off meanwhile ends the process.
+        with pa.OSFile(str(self.path)) as source:
+            is_file = source.read(6) == b"ARROW1"
+            source.seek(0)
+            with (pa.ipc.open_file if is_file else pa.ipc.open_stream)(source) as reader:
+                return reader.schema

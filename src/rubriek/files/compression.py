@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import contextlib
 import gzip
 import io
@@ -11,11 +12,19 @@ from typing import Any, BinaryIO, cast
 
 from rubriek.files.formats import Compression
 
-_MAGIC: dict[bytes, Compression] = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
+_MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bzip2"}
+
+MAX_RATIO = 250
+"""Bytes that a byte may grow to, beyond `RATIO_FROM`; text shrinks to a third or a tenth of its size."""
+RATIO_FROM = 8 * 2**20
+
+
+class GrowthError(OSError):
+    """A compressed file grows beyond `MAX_RATIO`."""
 
 
 @contextlib.contextmanager
-def open_input(path: Path) -> Iterator[BinaryIO]:
+def open_input(path: Path) -> Iterator[io.BufferedReader]:
     """Open a file for reading, decompressed.
 
     The first bytes decide, not the name: browsers and servers decompress on the way and keep the name.
@@ -33,16 +42,43 @@ def open_input(path: Path) -> Iterator[BinaryIO]:
     with path.open("rb") as raw:
         start = raw.peek(4)
         compression = next((kind for magic, kind in _MAGIC.items() if start.startswith(magic)), None)
-        if compression == "gzip":
-            with gzip.GzipFile(fileobj=raw) as stream:
-                yield cast(BinaryIO, stream)
-        elif compression == "zstd":
-            import pyarrow as pa
-
-            with pa.CompressedInputStream(raw, "zstd") as stream:
-                yield cast(BinaryIO, io.BufferedReader(stream))
-        else:
+        if compression is None:
             yield raw
+            return
+        with _decompressed(raw, compression) as stream:
+            yield io.BufferedReader(_Bounded(stream, raw), 2**17)
+
+
+def _decompressed(raw: BinaryIO, compression: str) -> Any:
+    if compression == "gzip":
+        return gzip.GzipFile(fileobj=raw)
+    if compression == "bzip2":
+        return bz2.BZ2File(raw)
+    import pyarrow as pa
+
+    return pa.CompressedInputStream(raw, "zstd")
+
+
+class _Bounded(io.RawIOBase):
+    """What is decompressed, as long as it stays in proportion to what it was."""
+
+    def __init__(self, stream: BinaryIO, raw: BinaryIO) -> None:
+        self._stream = stream
+        self._raw = raw
+        self._grown = 0
+
+    def readable(self) -> bool:
+        """Tell that this can be read."""
+        return True
+
+    def readinto(self, target: Any) -> int:
+        """Read some bytes."""
+        data = self._stream.read(len(target))
+        self._grown += len(data)
+        if self._grown > max(RATIO_FROM, MAX_RATIO * self._raw.tell()):
+            raise GrowthError(f"it decompresses to more than {MAX_RATIO} times its size")
+        target[: len(data)] = data
+        return len(data)
 
 
 @contextlib.contextmanager

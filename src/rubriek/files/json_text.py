@@ -12,7 +12,7 @@ from operator import add
 import numpy as np
 import pyarrow as pa
 
-from rubriek.files.jsonl import JSON_COLUMN
+from rubriek.files.jsonl import JSON_COLUMN, NUMBER_COLUMN
 
 _quoted: Callable[[str], str] = json.JSONEncoder(ensure_ascii=False).encode
 
@@ -27,7 +27,7 @@ def json_texts(column: pa.Array, field: pa.Field) -> list[str]:
     column : pa.Array
         Any type; what JSON has no form for (dates, decimals) becomes a string, bytes become base64.
     field : pa.Field
-        Its field; a column marked as JSON text is taken as it stands.
+        Its field; a column marked as JSON text or as numbers is taken as it stands.
 
     Returns
     -------
@@ -41,7 +41,7 @@ def json_texts(column: pa.Array, field: pa.Field) -> list[str]:
     >>> json_texts(scores, pa.field("scores", scores.type))
     ['{"Sport": 0.9, "Media": 0.1}', 'null']
     """
-    if field.metadata == JSON_COLUMN:
+    if field.metadata in (JSON_COLUMN, NUMBER_COLUMN):
         return ["null" if value is None else value for value in column.to_pylist()]
     return _texts(column)
 

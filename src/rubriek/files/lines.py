@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from rubriek.errors import FileError, MalformedRowError
+from rubriek.files.compression import GrowthError
+from rubriek.files.encodings import encoding_name
 
 #: The longest line and the longest CSV field, in bytes: far above any article, far below what fills a memory.
 MAX_LINE = 16 * 2**20
 #: How much of a malformed row is written down, in characters; the whole of it is still in the input.
 MAX_RAW = 2**16
-
-_WRONG_ENCODINGS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
+#: What reading a file may raise: cut off or damaged, whether compressed or not, or of another encoding.
+READING_ERRORS = (EOFError, OSError, UnicodeDecodeError, zlib.error)
 
 
 @dataclass(frozen=True)
@@ -56,9 +58,25 @@ class Problem:
         hint = (
             "correct the row, or leave such rows out with --on-error skip, which lists them beside the output"
         )
-        if "UTF-8" in self.cause:
-            hint = f"convert the file, e.g. iconv -f WINDOWS-1252 -t UTF-8 {self.file}"
+        if self.cause.startswith("byte 0x"):
+            hint = "name the file's encoding, e.g. --encoding cp1252, or leave such rows out: --on-error skip"
         return MalformedRowError(f"{self.file}, line {self.line}: {self.cause}", hint=hint)
+
+
+def unreadable(error: Exception, name: str, line: int) -> FileError:
+    """Return what one of `READING_ERRORS` means for the file."""
+    if isinstance(error, GrowthError):
+        return FileError(f"{name}: {error}.", hint="decompress it first, if it comes from someone you trust")
+    if isinstance(error, UnicodeDecodeError):
+        return FileError(
+            f"{name} cannot be read as {encoding_name(error.encoding)} beyond line {line}.",
+            found=error.reason,
+            hint="name the encoding of the file, e.g. --encoding cp1252",
+        )
+    return FileError(
+        f"{name} cannot be read beyond line {line}: {error}",
+        hint="the file may be cut off or damaged; fetch it again",
+    )
 
 
 class LineTooLongError(Exception):
@@ -121,33 +139,25 @@ class Lines:
     def _read(self) -> bytes:
         try:
             return self._stream.readline(MAX_LINE + 1)
-        except (EOFError, OSError, zlib.error) as error:
-            raise FileError(
-                f"{self.name} cannot be read beyond line {self.number}: {error}",
-                hint="the file may be cut off or damaged; fetch it again",
-            ) from error
+        except READING_ERRORS as error:
+            raise unreadable(error, self.name, self.number) from error
 
     def _without_mark(self, data: bytes) -> bytes:
         if data.startswith(b"\xef\xbb\xbf"):
             self.byte_order_mark = True
             return data[3:]
-        if encoding := _WRONG_ENCODINGS.get(data[:2]):
-            raise FileError(
-                f"{self.name} is not UTF-8.",
-                expected="UTF-8",
-                found=encoding,
-                hint=f"convert it, e.g. iconv -f {encoding} -t UTF-8 {self.name}",
-            )
         return data
 
 
-def undecodable(text: str) -> str | None:
-    r"""Say which byte of a text is not UTF-8, or None when all are.
+def undecodable(text: str, encoding: str = "utf-8") -> str | None:
+    r"""Say which byte of a text stands for no character, or None when all do.
 
     Parameters
     ----------
     text : str
         Decoded by `Lines`.
+    encoding : str, default "utf-8"
+        That of the file.
 
     Examples
     --------
@@ -164,6 +174,6 @@ def undecodable(text: str) -> str | None:
         code = ord(text[error.start])
         # Surrogates of surrogateescape stand for the bytes 0x80 to 0xff; any other came from a \u escape.
         if 0xDC80 <= code <= 0xDCFF:
-            return f"byte 0x{code - 0xDC00:02x} is not UTF-8"
+            return f"byte 0x{code - 0xDC00:02x} is not {encoding_name(encoding)}"
         return f"\\u{code:04x} is half of a character (a lone surrogate)"
     return None

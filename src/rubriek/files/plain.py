@@ -10,6 +10,7 @@ import pyarrow as pa
 from rubriek.files.formats import Format
 from rubriek.files.lines import MAX_LINE, Lines, LineTooLongError, Problem, undecodable
 from rubriek.files.sources import Row, TextSource
+from rubriek.text_columns import ColumnType
 
 
 class LinesSource(TextSource):
@@ -18,13 +19,15 @@ class LinesSource(TextSource):
     Parameters
     ----------
     path : Path
-        The file; gzip and zstd are decompressed.
+        The file; gzip, zstd and bzip2 are decompressed.
     name : str
         Its name in messages.
+    encoding : str, optional
+        Default: found in the file.
     """
 
     format: Format = "lines"
-    columns: Mapping[str, bool] = MappingProxyType({"text": True})
+    columns: Mapping[str, ColumnType] = MappingProxyType({"text": pa.string()})
 
     def _rows(self, lines: Lines) -> Iterator[Row | Problem]:
         while True:
@@ -39,7 +42,7 @@ class LinesSource(TextSource):
                 yield Row(lines.number, text.removesuffix("\n").removesuffix("\r"), text)
 
     def _cause(self, row: Row, text_columns: Sequence[str]) -> str | None:
-        return undecodable(row.values)
+        return undecodable(row.values, self.encoding)
 
     def _schema(self, rows: Iterable[Row]) -> tuple[int, pa.Schema]:
         return sum(1 for _ in rows), pa.schema([("text", pa.string())])

@@ -13,6 +13,7 @@ from rubriek.errors import FileError
 from rubriek.files.compression import FileView, open_output
 from rubriek.files.formats import Compression, Format
 from rubriek.files.json_text import cells, json_texts
+from rubriek.files.jsonl import NUMBER_COLUMN
 from rubriek.files.sources import Layout
 
 _ROW_GROUP = 65_536
@@ -133,7 +134,7 @@ class _JsonlSink:
 class _ArrowSink:
     def __init__(self, stream: BinaryIO, schema: pa.Schema) -> None:
         self._view = FileView(stream)
-        self._writer = self._open(pa.PythonFile(self._view, mode="w"), schema)
+        self._writer = self._open(pa.PythonFile(self._view, mode="w"), _typed(schema.empty_table()).schema)
 
     def __enter__(self) -> _ArrowSink:
         return self
@@ -143,13 +144,22 @@ class _ArrowSink:
         self._finish()
 
     def write(self, table: pa.Table) -> None:
-        self._writer.write_table(table)
+        self._writer.write_table(_typed(table))
 
     def _open(self, file: pa.PythonFile, schema: pa.Schema) -> Any:
         return pa.ipc.new_file(file, schema)
 
     def _finish(self) -> None:
         self._writer.close()
+
+
+def _typed(table: pa.Table) -> pa.Table:
+    """Turn numbers that are carried as they were spelled into numbers."""
+    for i, field in enumerate(table.schema):
+        if field.metadata == NUMBER_COLUMN:
+            numbers = [None if text is None else float(text) for text in table[i].to_pylist()]
+            table = table.set_column(i, field.name, pa.array(numbers, pa.float64()))
+    return table
 
 
 class _ParquetSink(_ArrowSink):
@@ -165,7 +175,7 @@ class _ParquetSink(_ArrowSink):
         return pq.ParquetWriter(file, schema, compression="zstd")
 
     def write(self, table: pa.Table) -> None:
-        self._pending.append(table)
+        self._pending.append(_typed(table))
         if sum(pending.num_rows for pending in self._pending) >= _ROW_GROUP:
             self._flush()
 

@@ -13,7 +13,9 @@ from rubriek.files.lines import Problem
 from rubriek.files.text_columns import choose_text_columns
 
 
-def read_texts(file: Path, text_columns: Sequence[str] = ()) -> pa.ChunkedArray:
+def read_texts(
+    file: Path, text_columns: Sequence[str] = (), *, encoding: str | None = None
+) -> pa.ChunkedArray:
     """Read the texts of a file of any format.
 
     Parameters
@@ -22,6 +24,8 @@ def read_texts(file: Path, text_columns: Sequence[str] = ()) -> pa.ChunkedArray:
         The file.
     text_columns : sequence of str
         Where the texts are; several columns are joined. Default: ``text``, or the only column of strings.
+    encoding : str, optional
+        That of a text file. Default: found in the file.
 
     Returns
     -------
@@ -37,7 +41,7 @@ def read_texts(file: Path, text_columns: Sequence[str] = ()) -> pa.ChunkedArray:
     def stop(problem: Problem) -> None:
         raise problem.error()
 
-    source = open_source(file)
+    source = open_source(file, encoding=encoding)
     columns = choose_text_columns(source, text_columns)
     survey = source.survey(columns, stop)
     chunks = [

@@ -155,6 +155,8 @@ def _manifest(job: Job, classifier: Classifier) -> dict[str, Any]:
         "rubriek": rubriek.__version__,
         "input": {"size": path.stat().st_size, "sha256": sha256(path), "format": job.source.format},
         "on_error": job.on_error,
+        # Left out where it is the usual one, so that jobs that were begun before there was a choice go on.
+        **({} if job.source.encoding in (None, "utf-8") else {"encoding": job.source.encoding}),
         **settings(classifier, job.text_columns, job.prefix, job.options),
     }
 
