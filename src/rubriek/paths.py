@@ -1,7 +1,7 @@
 """Names of files that others choose, and the one place that opens such a file for writing.
 
-Archives, listings of buckets, catalogues and records name files. A name is checked as a text first, so that it
-means the same file on every system; then the path that it leads to is resolved and must lie in the folder.
+Archives, listings of buckets, catalogues and records name files. A name is checked as a text first, so that
+it means the same on every system; then the path that it leads to is resolved and must lie in the folder.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ Mode: TypeAlias = Literal["xb", "wb", "ab"]
 _Entries: TypeAlias = dict[str, tuple[str, "_Entries | None"]]
 
 _FLAGS: dict[Mode, int] = {"xb": os.O_EXCL, "wb": os.O_TRUNC, "ab": os.O_APPEND}
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])(\..*)?", re.IGNORECASE)
 _NAME_ERRORS = frozenset(
@@ -59,7 +60,7 @@ def name_fault(name: str) -> str | None:
     parts = name.split("/")
     if not name:
         return "a file without a name"
-    if any("\ud800" <= sign <= "\udfff" for sign in name):
+    if _SURROGATE.search(name):
         return "a name that is not Unicode text"
     if _CONTROL.search(name):
         return "a name with a control character"
@@ -116,6 +117,16 @@ def name_clash(names: Iterable[str]) -> tuple[str, str] | None:
             return ("a file twice" if spelling == file else "names that differ in case alone"), name
         entries[_folded(file)] = (file, None)
     return None
+
+
+def check_names(names: Iterable[str], *, error: type[RubriekError], where: str) -> None:
+    """Raise ``error`` if names that others chose have a fault or clash; ``where`` is what holds them."""
+    names = list(names)
+    for name in names:
+        if fault := name_fault(name):
+            raise refused(where, fault, name, error)
+    if clash := name_clash(names):
+        raise refused(where, *clash, error)
 
 
 def _folded(part: str) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Mapping
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from rubriek import settings
+from rubriek import paths, settings
 from rubriek.errors import DownloadError, ModelNotFoundError, RubriekError
 from rubriek.hub.download import check_room
 from rubriek.hub.progress import watcher
@@ -70,6 +71,7 @@ def snapshot(repository: Repository) -> tuple[Path, str]:
         )
         sizes = {file.rfilename: file.size or 0 for file in info.siblings or []}
         wanted = wanted_files(sizes)
+        paths.check_names(wanted, error=DownloadError, where=str(repository))
         commit = str(info.sha)
         total = sum(wanted.values())
         check_room(_existing(Path.home()), total, str(repository))
@@ -78,7 +80,7 @@ def snapshot(repository: Repository) -> tuple[Path, str]:
             repository.name,
             revision=commit,
             endpoint=endpoint,
-            allow_patterns=list(wanted),
+            allow_patterns=[glob.escape(name) for name in wanted],
             library_name="rubriek",
             tqdm_class=_silent_bar(),
         )

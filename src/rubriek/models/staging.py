@@ -71,13 +71,16 @@ def staged(
         If there is something at ``target`` that may not be replaced, or nothing can be written there.
     """
     target = target.absolute()
-    refuse_existing(target, overwrite=overwrite, mark=mark)
     try:
+        refuse_existing(target, overwrite=overwrite, mark=mark)
         _clear_stale(target)
         folder = target.parent / f".{target.name}.{secrets.token_hex(8)}{PARTIAL}"
         folder.mkdir(parents=True)
-    except OSError as error:
-        raise ModelError(f"{target} cannot be made.", found=error.strerror or str(error)) from error
+    except ModelError:
+        raise
+    except (OSError, ValueError) as error:  # a ValueError over a name that no system takes
+        found = getattr(error, "strerror", None) or str(error)
+        raise ModelError(f"{target} cannot be made.", found=found) from error
     try:
         yield folder
         if durable:
