@@ -156,6 +156,11 @@ def test_a_line_that_is_no_object_is_named(broken):
         ({"name": None}, "name is no text"),
         ({"name": "../../etc/passwd"}, "a name that leaves it"),
         ({"name": "a\\b"}, "a name that leaves it"),
+        ({"name": "\ud800"}, "name is no text"),
+        ({"name": "x" * 300}, "too long"),
+        ({"language": "n\nl"}, "control character"),
+        ({"language": ["nl"]}, "language is no text"),
+        ({"checksum": "\ud800"}, "checksum is no text"),
     ],
 )
 def test_rows_that_lack_something_are_left_out_and_counted(changes, reason):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from collections.abc import Mapping
 from fnmatch import fnmatch
 from pathlib import Path
@@ -14,6 +15,7 @@ from rubriek.errors import DownloadError, ModelNotFoundError, RubriekError
 from rubriek.hub.download import check_room
 from rubriek.hub.progress import watcher
 from rubriek.hub.references import Repository
+from rubriek.models import checks
 from rubriek.models.bundle import MODEL, MODEL_DATA, RECORD, TOKENIZER
 
 BUNDLE = (RECORD, MODEL, MODEL_DATA, TOKENIZER, "README.md", "NOTICE", "LICENSE")
@@ -24,6 +26,7 @@ WEIGHTS = (
     ("model.onnx", "model.onnx*", "onnx/model.onnx", "onnx/model.onnx_data"),
 )
 """Kinds of weights, the one preferred first. Repositories hold the same in several."""
+COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 def snapshot(repository: Repository) -> tuple[Path, str]:
@@ -73,6 +76,10 @@ def snapshot(repository: Repository) -> tuple[Path, str]:
         wanted = wanted_files(sizes)
         paths.check_names(wanted, error=DownloadError, where=str(repository))
         commit = str(info.sha)
+        if not COMMIT.fullmatch(commit):  # it names a folder of the cache
+            raise DownloadError(
+                f"{repository} has no commit.", expected="40 digits", found=checks.shown(commit)
+            )
         total = sum(wanted.values())
         check_room(_existing(Path.home()), total, str(repository))
         watcher().started(repository.name, total, 0)
