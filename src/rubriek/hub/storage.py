@@ -89,7 +89,7 @@ class Folder:
             data = (self._path / name).read_bytes()
         except FileNotFoundError:
             return b"", None
-        except OSError as error:
+        except (OSError, ValueError) as error:  # a ValueError over a path that no system takes
             raise _refused(str(self._path / name), error) from error
         return _limited(data, name), hashlib.sha256(data).hexdigest()
 
