@@ -110,8 +110,9 @@ def test_an_error_while_replacing_keeps_the_old_one(tmp_path):
 
 def test_a_target_that_cannot_be_made_is_told(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(ModelError, match="cannot be made"), staged(tmp_path / "file" / "small"):
-        pass
+    for target in ("file/small", "x" * 300, "\ud800"):
+        with pytest.raises(ModelError, match="cannot be made"), staged(tmp_path / target):
+            pass
 
 
 def test_a_full_disk_is_our_error_and_our_errors_stay_what_they_are(tmp_path):

@@ -96,6 +96,15 @@ class TestS3:
         with pytest.raises((DownloadError, ModelNotFoundError)):
             hub.resolve("s3://auxdata.johnsnowlabs.com/models/evil")
 
+    @pytest.mark.parametrize(
+        "names", [["a", "A"], ["a", "a/b"], ["a//b", "c"], ["nul"], ["x" * 231], ["a\\b"], ["a\nb"]]
+    )
+    def test_names_that_some_system_takes_for_another(self, bucket, names, own_cache, monkeypatch):
+        monkeypatch.setattr(buckets, "listed", lambda address: dict.fromkeys(names, 1))
+        with pytest.raises(DownloadError, match=r"s3://auxdata\.johnsnowlabs\.com/models holds"):
+            hub.resolve("s3://auxdata.johnsnowlabs.com/models")
+        assert [path for path in own_cache.rglob("*") if path.is_file() and path.suffix != ".lock"] == []
+
     def test_a_transfer_goes_on_where_it_was(self, bucket, saved_zip, own_cache, monkeypatch):
         bucket.put_object(Key="x.zip", Body=saved_zip)
         asked = []

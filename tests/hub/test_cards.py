@@ -172,6 +172,8 @@ def test_lines_may_end_as_on_windows(tmp_path):
         ("", "not a model card"),
         ("# A page", "not a model card"),
         ("---\nname: x\n", "not a model card"),
+        ("---\nname: x\n---\n## a\n\n\ud800", "not a text"),
+        ("---\nname: x\n\ud800: x\n---\n", "not a text"),
         ("---\ntitle: x\n---\n", "a name in the front matter"),
         ("---\n- a\n---\n", "another form"),
         ("---\nname: [\n---\n", "not YAML"),

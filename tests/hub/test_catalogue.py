@@ -154,8 +154,13 @@ def test_a_line_that_is_no_object_is_named(broken):
         ({"libVersion": {"parts": ["x"]}}, "invalid literal"),
         ({"sparkVersion": {"parts": 7}}, "line 2"),
         ({"name": None}, "name is no text"),
-        ({"name": "../../etc/passwd"}, "leaves the folder"),
-        ({"name": "a\\b"}, "leaves the folder"),
+        ({"name": "../../etc/passwd"}, "a name that leaves it"),
+        ({"name": "a\\b"}, "a name that leaves it"),
+        ({"name": "\ud800"}, "name is no text"),
+        ({"name": "x" * 300}, "too long"),
+        ({"language": "n\nl"}, "control character"),
+        ({"language": ["nl"]}, "language is no text"),
+        ({"checksum": "\ud800"}, "checksum is no text"),
     ],
 )
 def test_rows_that_lack_something_are_left_out_and_counted(changes, reason):

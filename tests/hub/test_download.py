@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
+import itertools
 import json
 import os
 import random
+import socket
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -255,8 +259,180 @@ def test_redirects_are_followed_but_not_for_ever(served, target):
     served.answers = [status(302, Location="/news.zip")]
     assert download(f"{served.address}/latest", target).bytes == len(CONTENT)
     served.always = status(302, Location="/round")
-    with pytest.raises(DownloadError, match="TooManyRedirects"):
+    with pytest.raises(DownloadError, match="redirects too often"):
         download(f"{served.address}/round", target)
+
+
+@pytest.fixture
+def through_a_proxy(served, monkeypatch):
+    """Every address is asked of the server on loopback, which stands for the whole network."""
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", served.address)
+    addresses = {"news.example": "93.184.216.34", "intranet.example": "10.1.2.3", "trap.example": "127.0.0.1"}
+    whole = socket.getaddrinfo
+
+    def getaddrinfo(host, *more, **options):
+        return whole(addresses.get(host, host), *more, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    return served
+
+
+@pytest.mark.parametrize(
+    ("start", "to", "followed"),
+    [
+        ("93.184.216.34", "93.184.216.35", True),
+        ("news.example", "93.184.216.35", True),
+        ("news.example", "169.254.169.254", False),
+        ("news.example", "127.0.0.1", False),
+        ("news.example", "2130706433", False),  # the same as a number
+        ("news.example", "trap.example", False),
+        ("news.example", "intranet.example", False),
+        ("news.example", "[::1]", False),
+        ("news.example", "[::ffff:169.254.169.254]", False),
+        ("news.example", "[fd00:ec2::254]", False),
+        ("news.example", "0.0.0.0", False),
+        ("intranet.example", "10.9.9.9", True),
+        ("intranet.example", "news.example", True),
+        ("intranet.example", "169.254.169.254", False),
+        ("intranet.example", "localhost", False),
+        ("127.0.0.1", "10.9.9.9", True),
+    ],
+)
+def test_a_redirect_leads_to_no_host_nearer_than_the_first(through_a_proxy, target, start, to, followed):
+    served = through_a_proxy
+    served.files |= {f"http://{to}/news.zip": b"found", "http:": b"found"}
+    served.answers = [status(302, Location=f"http://{to}/news.zip"), status(200, b"found")]
+    if followed:
+        assert download(f"http://{start}/news.zip", target).bytes == 5
+    else:
+        with pytest.raises(DownloadError, match=r"not followed[^$]*name that address itself"):
+            download(f"http://{start}/news.zip", target)
+    assert len(served.requests) == 1 + followed
+
+
+@pytest.mark.parametrize("host", ["169.254.169.254", "127.0.0.1", "10.1.2.3"])
+def test_who_names_a_near_host_is_served(through_a_proxy, target, host):
+    through_a_proxy.always = status(200, b"found")
+    assert download(f"http://{host}/news.zip", target).bytes == 5
+
+
+@pytest.mark.parametrize("to", ["file:///etc/passwd", "ftp://93.184.216.34/x", "http://[", "http:///x"])
+def test_a_redirect_to_no_web_server(served, target, to):
+    served.always = status(302, Location=to)
+    with pytest.raises(DownloadError):
+        download(f"{served.address}/news.zip", target)
+    assert not target.exists()
+
+
+def test_what_a_redirect_sends_along_is_not_read(served, target):
+    """A body without end: the server sends until nobody listens any more."""
+    sent = []
+
+    def endless(handler):
+        handler.send_response(302)
+        handler.send_header("Location", "/news.zip")
+        handler.end_headers()
+        handler.close_connection = True
+        while len(sent) < 2_000:
+            handler.wfile.write(bytes(2**16))
+            sent.append(1)
+
+    served.answers = [endless]
+    assert download(f"{served.address}/latest", target).bytes == len(CONTENT)
+    assert len(sent) < 2_000
+
+
+@pytest.mark.parametrize("number", ["9" * 5_000, "\u00b2", "9" * 19, "-1", "0x1"])
+def test_numbers_that_no_file_has(served, target, number):
+    served.answers = [cut(1_000_000), status(206, b"x", Content_Range=f"bytes {number}-5/{number}")]
+    with pytest.raises(DownloadError, match="does not say which"):
+        download(f"{served.address}/news.zip", target)
+
+
+ENORMOUS = "Wed, 25 Nov 2026 10:00:00 +" + "9" * 40
+
+
+@pytest.mark.parametrize("date", [ENORMOUS, ENORMOUS.replace("2026", "9" * 40), ENORMOUS[:-38] + "9999"])
+def test_dates_that_nobody_can_mean(served, target, date):
+    served.etags = False
+    served.answers = [
+        status(200, CONTENT, Last_Modified=date),
+        status(503, Retry_After=date),
+        status(200, CONTENT, Date=date, Last_Modified=date),
+    ]
+    assert download(f"{served.address}/news.zip", target).tag is None
+    assert download(f"{served.address}/news.zip", target.with_name("again")).tag is None
+
+
+@pytest.mark.parametrize("tag", ['"\u00e9"', '"\x01"'])
+def test_a_tag_that_cannot_be_sent_back_continues_nothing(served, target, tag):
+    def tagged(handler):
+        handler.send(200, CONTENT[:1000], length=len(CONTENT), ETag=tag)
+        handler.close_connection = True
+
+    served.answers = [tagged]
+    download(f"{served.address}/news.zip", target)
+    assert target.read_bytes() == CONTENT
+    assert ranges(served) == [None, None]
+
+
+def test_a_server_that_gives_a_byte_a_try(served, target):
+    served.always = cut(1)
+    with pytest.raises(DownloadError, match="stopped answering"):
+        download(f"{served.address}/news.zip", target)
+    assert len(ranges(served)) == 3
+
+
+def test_tries_are_limited_however_much_each_brings(served, target, monkeypatch):
+    monkeypatch.setattr(module, "MIN_PROGRESS", 1)
+    monkeypatch.setattr(module, "MAX_TRIES", 20)
+    served.always = cut(1)
+    with pytest.raises(DownloadError, match="stopped answering"):
+        download(f"{served.address}/news.zip", target)
+    assert len(ranges(served)) == 20
+
+
+def test_a_server_that_sends_too_slowly(served, target, monkeypatch):
+    """A clock that goes on by a second for each piece; the pieces that are read are small."""
+    monkeypatch.setenv("RUBRIEK_RETRIES", "0")
+    ticks = itertools.count()
+    monkeypatch.setattr(module, "monotonic", lambda: next(ticks))
+    opened = module.opened
+
+    @contextlib.contextmanager
+    def dripping(*arguments, **options):
+        with opened(*arguments, **options) as answer:
+            yield replace(answer, chunks=(bytes([byte]) for byte in CONTENT))
+
+    monkeypatch.setattr(module, "opened", dripping)
+    with pytest.raises(DownloadError, match=r"comes too slowly[^$]*65,536 bytes in 120 seconds"):
+        download(f"{served.address}/news.zip", target)
+    assert target.stat().st_size < 200
+
+
+@pytest.mark.parametrize("stated", [True, False])
+def test_a_file_over_its_limit_is_not_kept(served, target, stated):
+    def unstated(handler):
+        handler.send_response(200)
+        handler.end_headers()
+        handler.wfile.write(CONTENT)
+        handler.close_connection = True
+
+    served.always = None if stated else unstated
+    with pytest.raises(DownloadError, match=r"too large[^$]*at most 1,000 bytes"):
+        download(f"{served.address}/news.zip", target, limit=1_000)
+    assert list(target.parent.iterdir()) == []
+
+
+def test_a_link_in_the_place_of_the_file_is_not_followed(served, target):
+    note = {"address": f"{served.address}/news.zip", "tag": '"1"', "total": len(CONTENT)}
+    (target.parent / ".news.zip.note").write_text(json.dumps(note))
+    target.symlink_to(target.with_name("elsewhere"))
+    with pytest.raises(DownloadError, match="cannot be written"):
+        download(f"{served.address}/news.zip", target)
+    assert not target.with_name("elsewhere").exists()
 
 
 def test_content_that_comes_compressed_is_refused(served, target):
@@ -343,7 +519,10 @@ def test_a_part_that_was_whole_is_not_fetched_again(served, target):
     assert served.requests == []
 
 
-@pytest.mark.parametrize("note", ["", "{", "[]", "{}", '{"address": 1, "tag": 2, "total": 3}', "null"])
+NOTES = ["", "{", "[]", "{}", '{"address": 1, "tag": 2, "total": 3}', "null", "[" * 100_000, "9" * 5_000]
+
+
+@pytest.mark.parametrize("note", NOTES)
 def test_a_part_with_a_damaged_note_is_thrown_away(served, target, note):
     target.write_bytes(b"of something else")
     (target.parent / ".news.zip.note").write_text(note)

@@ -135,6 +135,29 @@ def test_what_is_not_there(hugging_face):
         hub.resolve("hf://owner/name")
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["model-/../../../evil.safetensors"],
+        ["model-a//b.safetensors"],
+        ["model.onnx/../../evil"],
+        ["model-a.safetensors", "model-A.safetensors"],
+    ],
+)
+def test_a_listing_that_leads_elsewhere(hugging_face, names, tmp_path):
+    hugging_face.files = {"config.json": b"{}"} | dict.fromkeys(names, b"x")
+    with pytest.raises(DownloadError, match="hf://owner/name holds"):
+        hub.resolve("hf://owner/name")
+    assert not any("/resolve/" in path for path, _ in hugging_face.requests)
+
+
+def test_a_commit_that_leads_elsewhere(hugging_face, monkeypatch):
+    described = {"id": "owner/name", "sha": "../../../evil", "siblings": [{"rfilename": "model.safetensors"}]}
+    hugging_face.always = status(200, json.dumps(described).encode(), Content_Type="application/json")
+    with pytest.raises(DownloadError, match="has no commit"):
+        hub.resolve("hf://owner/name")
+
+
 @pytest.mark.parametrize("answer", [status(500), page, status(200, b"[]", Content_Type="application/json")])
 def test_a_hub_that_misbehaves(hugging_face, answer, monkeypatch):
     hugging_face.always = answer

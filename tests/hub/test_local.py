@@ -1,17 +1,25 @@
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shutil
+import sys
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 import tiny
 from rubriek import hub
-from rubriek.errors import BundleError, ModelError, ModelNotFoundError, RubriekWarning
+from rubriek.errors import BundleError, ModelError, ModelNotFoundError, RubriekWarning, SavedModelError
 from rubriek.models import Bundle, import_model
+from rubriek.models.sparknlp_export import export_sparknlp
 from rubriek.models.weights_safetensors import read_safetensors
+from rubriek.sparknlp.formats import files as saved_files
+
+TINY = Path(__file__).parent.parent / "data" / "tiny-a"
 
 
 @pytest.fixture
@@ -106,6 +114,54 @@ def test_a_snapshot_of_hugging_faces_cache(empty_cache, huggingface_folder, tmp_
     assert bundle.name.startswith("some-bert-")
     assert (bundle.source["name"], bundle.source["revision"]) == ("some/bert", "0a1b")
     assert not any(file.is_symlink() for file in bundle.folder.iterdir())
+
+
+def zipped(path, entries):
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in entries.items():
+            archive.writestr(name, content)
+    return path
+
+
+def test_a_zip_with_files_and_one_folder_at_its_top(empty_cache, tiny_a, tmp_path):
+    files = {file.name: file.read_bytes() for file in tiny_a.folder.iterdir()}
+    bundle = hub.resolve(zipped(tmp_path / "bundle.zip", files | {"img/a.png": b"x"}))
+    assert bundle.checksums == tiny_a.checksums
+    source = {name: (TINY / name).read_bytes() for name in ("config.json", "tokenizer.json")}
+    network = {"onnx/model.onnx": tiny_a.model_file.read_bytes()}
+    assert hub.resolve(zipped(tmp_path / "onnx.zip", source | network)).labels == tiny_a.labels
+
+
+def test_a_zip_that_leads_out_writes_nothing_and_is_refused(empty_cache, tmp_path):
+    outside = tmp_path / "outside" / "evil.pth"
+    path = zipped(tmp_path / "m.zip", {"a/config.json": b"{}", f"a/{outside}": b"import os"})
+    with pytest.raises(SavedModelError, match="a name with an empty part"):
+        hub.resolve(path)
+    assert not outside.parent.exists()
+
+
+def test_the_directory_of_a_zip_is_limited_before_it_is_read(empty_cache, tmp_path, monkeypatch):
+    path = zipped(tmp_path / "m.zip", {str(number): b"" for number in range(40)})
+    monkeypatch.setattr(saved_files, "MAX_DIRECTORY", 1_000)
+    monkeypatch.setattr(zipfile, "ZipFile", None)  # what would read it
+    with pytest.raises(SavedModelError, match="a larger one"):
+        hub.resolve(path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems take no such names: NOT RUN")
+@pytest.mark.parametrize("kind", ["huggingface", "sparknlp", "zip"])
+def test_a_path_that_is_not_unicode(empty_cache, huggingface_folder, tiny_a, tmp_path, kind):
+    path = tmp_path / os.fsdecode(b"nieuws \xe9")
+    if kind == "huggingface":
+        huggingface_folder("news").rename(path)
+    elif kind == "sparknlp":
+        export_sparknlp(tiny_a, path)
+    else:
+        path = path.with_name(f"{path.name}.zip")
+        export_sparknlp(tiny_a, path)
+    bundle = hub.resolve(path)
+    assert "nieuws ?" in json.dumps(bundle.source)
+    assert hub.resolve(path) == bundle
 
 
 def test_many_at_once_get_the_same_bundle(empty_cache, huggingface_folder):

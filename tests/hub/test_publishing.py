@@ -39,6 +39,19 @@ def other(tiny_a, tmp_path):
     return dataclasses.replace(tiny_a, max_length=16)
 
 
+@pytest.mark.parametrize("name", ["../x", "a//b", "a/nul", "/x", "x" * 300, "a\nb"])
+def test_a_file_that_leads_out_of_the_hub_is_not_written(tmp_path, name):
+    (tmp_path / "file").write_bytes(b"x")
+    with pytest.raises(PublishingError):
+        storage.open_storage(tmp_path / "hub").put(name, tmp_path / "file")
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [tmp_path / "file"]
+
+
+def test_a_hub_at_a_path_that_is_not_unicode_is_refused(tmp_path):
+    with pytest.raises(PublishingError):
+        storage.open_storage(tmp_path / "\ud800").read("x")
+
+
 def rows(hub: Path) -> list[Resource]:
     return read_catalogue((hub / MODELS / "metadata.json").read_text().splitlines())
 

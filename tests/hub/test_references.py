@@ -114,6 +114,12 @@ def test_what_is_written_reads_the_same(reference):
     assert parse(str(reference)) == reference
 
 
+@pytest.mark.parametrize("scheme", ["https", "s3", "hf", "sparknlp"])
+def test_half_a_surrogate_pair_names_nothing(scheme):
+    with pytest.raises(ModelNotFoundError):
+        parse(f"{scheme}://models/\ud800.zip")
+
+
 @given(st.text(max_size=60))
 def test_any_text_is_a_reference_or_an_error_of_ours(text):
     with contextlib.suppress(ModelNotFoundError):

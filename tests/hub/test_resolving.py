@@ -28,7 +28,7 @@ from rubriek.errors import (
     RubriekWarning,
     SavedModelError,
 )
-from rubriek.hub import cache, download
+from rubriek.hub import cache, catalogue, download, hubs
 from rubriek.models import Bundle, import_model
 from rubriek.sparknlp.annotator import BertForSequenceClassification, Tokenizer
 from rubriek.sparknlp.base import DocumentAssembler, PipelineModel
@@ -332,6 +332,28 @@ class TestWhatServersSend:
             assert hub.resolve(f"sparknlp://nl/{SEED}").labels
         assert "The catalogue of 20" in caplog.text
 
+    @pytest.mark.parametrize("tag", ["", "{", "null", "7", "[" * 100_000, '"\\ud800"', '"a\\nb"'])
+    def test_a_tag_of_the_catalogue_that_was_damaged(self, models_hub, own_cache, tag):
+        hub.resolve(f"sparknlp://nl/{SEED}")
+        (file,) = (own_cache / "catalogues").glob("*.tag")
+        file.write_text(tag)
+        assert hub.resolve(f"sparknlp://nl/{SEED}", refresh=True).labels
+        assert json.loads(file.read_text()).startswith('"')
+
+    def test_a_catalogue_of_blank_lines_ends_and_is_not_kept(self, models_hub, own_cache, monkeypatch):
+        monkeypatch.setattr(catalogue, "MAX_ROWS", 1_000)
+        models_hub.files[CATALOGUE] = b"\n" * 1_001
+        with pytest.raises(CatalogueError, match="at most 1,000 lines"):
+            hub.resolve(f"sparknlp://nl/{SEED}")
+        assert list((own_cache / "catalogues").iterdir()) == []
+
+    def test_a_catalogue_over_its_limit_is_not_kept(self, models_hub, own_cache, monkeypatch):
+        monkeypatch.setattr(hubs, "MAX_CATALOGUE_BYTES", 1_000)
+        models_hub.files[CATALOGUE] = b"\n" * 1_001
+        with pytest.raises(DownloadError, match="at most 1,000 bytes"):
+            hub.resolve(f"sparknlp://nl/{SEED}")
+        assert list((own_cache / "catalogues").iterdir()) == []
+
     def test_rows_that_lack_something_are_told_and_the_others_count(self, models_hub):
         models_hub.files[CATALOGUE] = ('{"readyToUse": true}\n' + row() + row(time=7) + row()).encode()
         with pytest.warns(RubriekWarning, match="of the rows"):
@@ -464,6 +486,13 @@ def test_damage_in_the_cache_heals_from_the_original(models_hub, no_network):
         '{"key": "x", "references": ["x"], "address": "x", "time": "soon"}',
         '{"key": "x", "references": ["x"], "address": "x", "name": 3}',
         '{"key": "x", "references": ["x"], "address": "x", "files": [1]}',
+        '{"key": "x", "references": ["\\ud800"], "address": "x"}',
+        '{"key": "x", "references": ["x"], "address": "x", "files": {"\\udfff": {}}}',
+        '{"key": "x", "references": ["x"], "address": "x", "time": 1e999}',
+        '{"key": "x", "references": ["x"], "address": "x", "revision": 3}',
+        pytest.param('{"references": ["x"], "address": "x", "time": 1' + "0" * 400 + "}", id="enormous"),
+        pytest.param("[" * 100_000, id="deep"),
+        pytest.param('{"time": ' + "9" * 5_000 + "}", id="digits"),
     ],
 )
 def test_a_damaged_record_counts_for_nothing(models_hub, own_cache, content):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -24,6 +25,7 @@ from rubriek.sparknlp.formats import (
     write_saved,
 )
 from rubriek.sparknlp.formats.files import open_saved
+from rubriek.sparknlp.formats.sequence_file import write_values
 
 
 def zipped(path, entries, compression=zipfile.ZIP_DEFLATED):
@@ -99,18 +101,60 @@ def test_a_name_that_stands_twice_is_refused(tmp_path):
 
 def test_the_directory_of_a_zip_is_limited(tmp_path, monkeypatch):
     path = zipped(tmp_path / "x.zip", [(f"f{number}", b"") for number in range(40)])
-    monkeypatch.setattr(files, "MOST_FILES", 39)
+    monkeypatch.setattr(files, "MAX_FILES", 39)
     refused(path, "at most 39 files")
-    monkeypatch.setattr(files, "MOST_FILES", 1000)
-    monkeypatch.setattr(files, "MOST_DIRECTORY", 1000)
+    monkeypatch.setattr(files, "MAX_FILES", 1000)
+    monkeypatch.setattr(files, "MAX_DIRECTORY", 1000)
     refused(path, "a larger one")
 
 
 def test_the_files_of_a_folder_are_limited(tmp_path, monkeypatch):
-    monkeypatch.setattr(files, "MOST_FILES", 2)
+    monkeypatch.setattr(files, "MAX_FILES", 2)
     for number in range(3):
         (tmp_path / str(number)).touch()
     refused(tmp_path, "at most 2 files")
+
+
+def test_the_directory_of_a_zip_is_read_once_however_many_parts_it_has(tmp_path, monkeypatch):
+    """Parts without an entry, as Spark writes of partitions without rows."""
+    path = tmp_path / "model.zip"
+    found = [file for file in sorted((DATA / "model").rglob("*")) if file.is_file()]
+    entries = [(file.relative_to(DATA / "model").as_posix(), file.read_bytes()) for file in found]
+    empty = io.BytesIO()
+    write_values(empty, [])
+    parts = [(f"fields/labels/part-{number:05}", empty.getvalue()) for number in range(2, 200)]
+    zipped(path, [*entries, *parts])
+    opened = []
+
+    class Counted(zipfile.ZipFile):
+        def __init__(self, *arguments, **options):
+            opened.append(arguments)
+            super().__init__(*arguments, **options)
+
+    monkeypatch.setattr(zipfile, "ZipFile", Counted)
+    assert read_saved(path).labels == read_saved(DATA / "model").labels
+    assert len(opened) == 1
+
+
+def test_a_zip_that_changed_since_it_was_opened_is_refused(tmp_path):
+    path = folder_in_zip(tmp_path / "model.zip", DATA / "model")
+    saved = read_saved(path)
+    zipped(path, [("x", b"1" * 4000)], zipfile.ZIP_STORED)
+    with pytest.raises(SavedModelError, match="cannot be read"):
+        saved.onnx.read()
+
+
+def test_files_that_share_bytes_are_refused(tmp_path):
+    path = zipped(tmp_path / "x.zip", [("a", b"1" * 100), ("b", b"1" * 100)], zipfile.ZIP_STORED)
+    data = bytearray(path.read_bytes())
+    second = data.rindex(b"PK\x01\x02")
+    data[second + 42 : second + 46] = bytes(4)
+    path.write_bytes(data)
+    refused(path, "share bytes")
+
+
+def test_many_small_files_together_are_not_compressed_further_than_a_large_one(tmp_path):
+    refused(zipped(tmp_path / "x.zip", [(str(number), bytes(2**20)) for number in range(17)]), "200-fold")
 
 
 def test_what_is_no_zip_is_refused(tmp_path):

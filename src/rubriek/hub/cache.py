@@ -26,15 +26,20 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from rubriek import settings
-from rubriek.errors import RubriekError
+from rubriek import settings, strict_json
+from rubriek.errors import CacheError, RubriekError
 from rubriek.hub.download import replacing, unwritable
+from rubriek.models import checks
 from rubriek.models.bundle import NAME, RECORD
 from rubriek.models.importing import slug
 
 log = logging.getLogger(__name__)
 
 MODELS, DOWNLOADS, CATALOGUES, LOCKS = "models", "downloads", "catalogues", "locks"
+MAX_RECORD_BYTES = 16 * 2**20
+"""Of a download's record; one of 20,000 files takes 4 million."""
+MAX_TIME = 253_402_300_799.0
+"""The end of the year 9999, the last that a date can name."""
 
 
 @dataclass(frozen=True)
@@ -118,16 +123,27 @@ def records() -> Iterator[Record]:
 
 def _read(file: Path) -> Record | None:
     try:
-        values = json.loads(file.read_text(encoding="utf-8"))
+        values = strict_json.parse(checks.read_bytes(file, limit=MAX_RECORD_BYTES, error=CacheError))
+        json.dumps(values, ensure_ascii=False).encode()  # half a surrogate pair could not be written again
         known = {field.name for field in fields(Record)}
         found = Record(**{name: value for name, value in values.items() if name in known})
-        texts = (found.address, found.hub, found.place, found.name, found.language, found.bundle)
+        texts = (
+            found.address,
+            found.hub,
+            found.place,
+            found.name,
+            found.language,
+            found.bundle,
+            found.revision,
+        )
         if not all(isinstance(text, str) for text in texts) or not isinstance(found.files, dict):
+            return None
+        if not isinstance(found.references, list) or not checks.is_number(found.time, 0, MAX_TIME):
             return None
         return replace(
             found, key=file.stem, references=tuple(map(str, found.references)), time=float(found.time)
         )
-    except (OSError, ValueError, TypeError, AttributeError):
+    except (CacheError, ValueError, TypeError, AttributeError):
         return None
 
 
@@ -179,13 +195,13 @@ def locked(key: str) -> Iterator[None]:
     import filelock
 
     folder = writable(LOCKS)
-    lock = filelock.FileLock(folder / f"{key}.lock", poll_interval=0.1)
+    lock = filelock.FileLock(folder / f"{key}.lock")
     try:
         try:
             lock.acquire(timeout=0)
         except filelock.Timeout:
             log.info("waiting for another process that works on %s", key)
-            lock.acquire()
+            lock.acquire(poll_interval=0.1)
     except RubriekError:
         raise
     except OSError as error:

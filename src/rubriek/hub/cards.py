@@ -133,6 +133,12 @@ def read_card(file: Path | str) -> Card:
 
 def parse_card(text: str, where: str = "The card") -> Card:
     """Read a card from a text. ``where`` names it in errors; see `read_card`."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise CardError(
+            f"{where} is not a text.", expected="Unicode, no half of a surrogate pair", found=str(error)
+        ) from error
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     ends = [number for number, line in enumerate(lines) if line.rstrip() in ("---", "...")]
     if len(ends) < 2 or ends[0] != 0 or lines[0].rstrip() != "---":

@@ -15,12 +15,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from rubriek import paths, strict_json
 from rubriek.errors import CatalogueError, RubriekWarning
-from rubriek.models.checks import shown
+from rubriek.models.checks import is_text, shown
 
 Version = tuple[int, ...]
 MODEL, PIPELINE = "ml", "pl"
-MOST_ROWS = 1_000_000
+MAX_ROWS = 200_000
+"""Lines, blank ones too."""
 LONGEST_ROW = 1 << 20
 
 
@@ -167,7 +169,12 @@ def read_catalogue(lines: Iterable[str], where: str = "the hub's catalogue") -> 
     """
     found: dict[Resource, None] = {}
     wrong: list[str] = []
+    count = 0
     for number, line in enumerate(lines, start=1):
+        if number > MAX_ROWS:
+            raise CatalogueError(
+                f"{where} is too long.", expected=f"at most {MAX_ROWS:,} lines", found="more"
+            )
         if not line.strip():
             continue
         row = _row(line, number, where)
@@ -176,10 +183,12 @@ def read_catalogue(lines: Iterable[str], where: str = "the hub's catalogue") -> 
             if row.get("readyToUse", False) and all(versions):
                 found[_resource(row, *versions)] = None
         except (ValueError, TypeError, KeyError, OverflowError) as error:
-            wrong.append(f"line {number}: {_reason(error)}")
+            count += 1
+            if count <= 3:
+                wrong.append(f"line {number}: {_reason(error)}")
     if wrong:
         warnings.warn(
-            f"{len(wrong)} of the rows of {where} cannot be read and are left out ({'; '.join(wrong[:3])})",
+            f"{count} of the rows of {where} cannot be read and are left out ({'; '.join(wrong)})",
             RubriekWarning,
             stacklevel=2,
         )
@@ -237,12 +246,10 @@ def _is_of(line: str, resource: Resource) -> bool:
 
 def _row(line: str, number: int, where: str) -> dict[str, Any]:
     try:
-        row = json.loads(line)
+        row = strict_json.parse(line)
         if not isinstance(row, dict):
             raise ValueError("no object")
-        if number > MOST_ROWS:
-            raise ValueError(f"more than {MOST_ROWS:,} rows")
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise CatalogueError(
             f"Line {number} of {where} cannot be read.",
             expected="an object in JSON a line, as in the metadata.json of a hub",
@@ -255,24 +262,30 @@ def _resource(row: dict[str, Any], library: Version, spark: Version) -> Resource
     time = datetime.fromisoformat(row["time"])
     found = Resource(
         name=_text(row, "name"),
-        language=str(row.get("language") or ""),
+        language=_optional_text(row, "language"),
         library=library,
         spark=spark,
         time=time if time.tzinfo else time.replace(tzinfo=UTC),
-        category=str(row.get("category") or MODEL),
-        checksum=str(row.get("checksum") or ""),
+        category=_optional_text(row, "category") or MODEL,
+        checksum=_optional_text(row, "checksum"),
         zipped=bool(row.get("isZipped", True)),
-        annotator=str(row.get("annotator") or ""),
+        annotator=_optional_text(row, "annotator"),
     )
-    if "/" in found.file or "\\" in found.file or found.file.startswith("."):
-        raise ValueError("a name that leaves the folder")
+    file = found.file
+    fault = paths.name_fault(file)
+    if fault is not None or "/" in file or file.startswith("."):
+        raise ValueError(f"{fault or paths.LEAVES}: {shown(file)}")
     return found
 
 
 def _text(row: dict[str, Any], key: str) -> str:
-    if not isinstance(row[key], str) or not row[key]:
+    if not row[key] or not is_text(row[key]):
         raise ValueError(f"{key} is no text")
     return str(row[key])
+
+
+def _optional_text(row: dict[str, Any], key: str) -> str:
+    return _text(row, key) if row.get(key) else ""
 
 
 def _version(value: object) -> Version:
@@ -281,4 +294,4 @@ def _version(value: object) -> Version:
 
 
 def _reason(error: Exception) -> str:
-    return f"{error} is missing" if isinstance(error, KeyError) else str(error)
+    return f"{error} is missing" if isinstance(error, KeyError) else str(error)[:200]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import itertools
 import json
 import logging
 import os
@@ -15,12 +16,14 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from time import monotonic
+from typing import BinaryIO, Literal
 
-from rubriek import settings
+from rubriek import settings, strict_json
 from rubriek.errors import CacheError, DownloadError, RubriekError
 from rubriek.hub.progress import watcher
 from rubriek.hub.transfers import InterruptedTransferError, Opened, opened
+from rubriek.paths import open_below
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +31,12 @@ FIRST_WAIT, LONGEST_WAIT = 0.5, 60.0
 """Seconds before the second try, and most before a later one; doubled in between."""
 LONGEST_ASKED = 300.0
 """Most seconds that a server may ask to wait."""
-MOST_BYTES = 64 * 2**30
+MAX_BYTES = 64 * 2**30
+MAX_TRIES = 1_000
+MIN_PROGRESS = 64 * 2**10
+"""Bytes that a try must bring so that the failed ones are counted anew, and that a server must send in
+`MAX_SECONDS_WITHOUT_PROGRESS`: a server that sends a byte now and then would hold a process for ever."""
+MAX_SECONDS_WITHOUT_PROGRESS = 120.0
 SPARE = 64 * 2**20
 """Bytes of the disk that a download leaves free."""
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -65,6 +73,8 @@ def download(
     times_room: int = 1,
     known: str | None = None,
     retries: int | None = None,
+    folder: Path | None = None,
+    limit: int = MAX_BYTES,
 ) -> Downloaded | None:
     """Fetch a file.
 
@@ -87,6 +97,10 @@ def download(
         A tag; if the file still has it, nothing is fetched.
     retries : int, optional
         How often in a row to try again. Default: `rubriek.settings.network_retries`.
+    folder : Path, optional
+        The folder that the file must lie in, where a server has named it. Default: its own.
+    limit : int, default 64 GiB
+        Most bytes; of a file that is larger nothing is kept.
 
     Returns
     -------
@@ -106,21 +120,26 @@ def download(
     first = before = _size(file)
     failures = 0
     tag: str | None = None
+    most = settings.network_retries() if retries is None else retries
     try:
-        while True:
+        for tries in itertools.count(1):
             try:
                 with _asked(address, file, known) as answer:
                     if answer is None:
                         return None
                     tag = answer.tag
-                    _receive(address, file, answer, what or address.rpartition("/")[2], times_room)
+                    _check_size(address, file, answer.total or 0, limit)
+                    _check_room(address, file, answer, times_room)
+                    with _writing(address, file, folder or file.parent, answer) as stream:
+                        _write(address, stream, answer, what or address.rpartition("/")[2], limit)
+                _check_size(address, file, _size(file), limit)
                 break
             except InterruptedTransferError as error:
-                failures = 0 if _size(file) > before else failures + 1
+                failures = 0 if _size(file) >= before + MIN_PROGRESS else failures + 1
                 before = _size(file)
                 if error.restart:
                     _forget(file)
-                _wait(error, failures, settings.network_retries() if retries is None else retries)
+                _wait(error, failures, most if tries < MAX_TRIES else -1)
     except RubriekError:
         raise
     except OSError as error:
@@ -142,36 +161,56 @@ def _asked(address: str, file: Path, known: str | None) -> AbstractContextManage
     return opened(address, start=_size(file), tag=tag, known=known)
 
 
-def _receive(address: str, file: Path, answer: Opened, what: str, times_room: int) -> None:
+@contextlib.contextmanager
+def _writing(address: str, file: Path, folder: Path, answer: Opened) -> Iterator[BinaryIO]:
+    """Open a file to write an answer to its end, and note beside it what it is a part of."""
     if answer.start not in (0, _size(file)):
         restart = InterruptedTransferError(f"{address} sends another part than was asked for.")
         restart.restart = True
         raise restart
-    _check_room(address, file, answer, times_room)
-    # Before the first byte: a part without a note is thrown away, one with a wrong note would be kept.
-    with replacing(_note(file)) as note:
-        content = {"address": address, "tag": answer.tag, "total": answer.total}
-        note.write_text(json.dumps(content), encoding="utf-8")
-    with file.open("ab" if answer.start else "wb") as stream:
-        _write(address, stream, answer, what)
+    name = file.relative_to(folder).as_posix()
+    mode: Literal["ab", "wb"] = "ab" if answer.start else "wb"
+    with open_below(folder, name, mode, error=DownloadError, where=address) as stream:
+        # Before the first byte: a part without a note is thrown away, one with a wrong note would be kept.
+        with replacing(_note(file)) as note:
+            content = {"address": address, "tag": answer.tag, "total": answer.total}
+            note.write_text(json.dumps(content), encoding="utf-8")
+        yield stream
         stream.flush()
         os.fsync(stream.fileno())
 
 
-def _write(address: str, stream: BinaryIO, answer: Opened, what: str) -> None:
+def _write(address: str, stream: BinaryIO, answer: Opened, what: str, limit: int) -> None:
     told = watcher()
-    done = answer.start
+    done = counted = answer.start
+    since = monotonic()
     told.started(what, answer.total, done)
     for chunk in answer.chunks:
         done += len(chunk)
-        if done > (MOST_BYTES if answer.total is None else answer.total):
+        if answer.total is not None and done > answer.total:
             raise DownloadError(f"{address} is longer than it says.", found=f"more than {done - 1:,} bytes")
         stream.write(chunk)
         told.progressed(done)
+        if done > limit:
+            return
+        if done >= counted + MIN_PROGRESS:
+            counted, since = done, monotonic()
+        elif monotonic() - since > MAX_SECONDS_WITHOUT_PROGRESS:
+            raise InterruptedTransferError(
+                f"{address} comes too slowly.",
+                expected=f"{MIN_PROGRESS:,} bytes in {MAX_SECONDS_WITHOUT_PROGRESS:.0f} seconds",
+                found=f"{done - counted:,}",
+            )
     if answer.total is not None and done < answer.total:
         raise InterruptedTransferError(
             f"{address} ends too early.", expected=f"{answer.total:,} bytes", found=f"{done:,}"
         )
+
+
+def _check_size(address: str, file: Path, size: int, limit: int) -> None:
+    if size > limit:
+        _forget(file)
+        raise DownloadError(f"{address} is too large.", expected=f"at most {limit:,} bytes", found="more")
 
 
 def _wait(error: InterruptedTransferError, failures: int, retries: int) -> None:
@@ -192,13 +231,8 @@ def _wait(error: InterruptedTransferError, failures: int, retries: int) -> None:
 
 
 def _check_room(address: str, file: Path, answer: Opened, times_room: int) -> None:
-    if answer.total is None:
-        return
-    if answer.total > MOST_BYTES:
-        raise DownloadError(
-            f"{address} is too large.", expected=f"at most {MOST_BYTES:,} bytes", found=f"{answer.total:,}"
-        )
-    check_room(file.parent, answer.total * times_room - answer.start, address)
+    if answer.total is not None:
+        check_room(file.parent, answer.total * times_room - answer.start, address)
 
 
 def check_room(folder: Path, needed: int, what: str) -> None:
@@ -273,7 +307,7 @@ def _note(file: Path) -> Path:
 def _part(address: str, file: Path) -> tuple[str | None, int | None]:
     """Return the tag under which the part on the disk can be continued, and the whole size; else None."""
     try:
-        note = json.loads(_note(file).read_text(encoding="utf-8"))
+        note = strict_json.parse(_note(file).read_bytes())
         tag, total = (note["tag"], note["total"]) if note["address"] == address else (None, None)
     except (OSError, ValueError, KeyError, TypeError):
         return None, None

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from rubriek import paths
 from rubriek.errors import BundleError, DownloadError, ModelNotFoundError, RubriekError, SavedModelError
 from rubriek.hub import buckets, cache
 from rubriek.hub.cache import DOWNLOADS, Record
@@ -23,7 +24,7 @@ from rubriek.models.staging import staged
 
 Files = dict[str, dict[str, Any]]
 
-MOST_FILES = 2_000
+MAX_FILES = 2_000
 """Of a folder; a saved model has some dozens."""
 
 
@@ -190,9 +191,11 @@ def _unpacked(archive: Path, target: Path) -> Files:
         return dict(unzip(archive, folder))
 
 
-def _whole(address: str, file: Path, wanted: Wanted, *, times_room: int = 1) -> Downloaded:
+def _whole(
+    address: str, file: Path, wanted: Wanted, *, times_room: int = 1, folder: Path | None = None
+) -> Downloaded:
     what = wanted.name or PurePosixPath(urllib.parse.urlsplit(address).path).name
-    fetched = download(address, file, what=what, md5=wanted.md5, times_room=times_room)
+    fetched = download(address, file, what=what, md5=wanted.md5, times_room=times_room, folder=folder)
     assert fetched is not None, "no tag was said to be known"
     return fetched
 
@@ -203,17 +206,17 @@ def _fetch_folder(wanted: Wanted, part: Path) -> Files:
     part.mkdir(exist_ok=True)
     web = root.startswith(("http://", "https://"))
     sizes = _files_of_bundle(wanted, root, part) if web else buckets.listed(root)
-    if len(sizes) > MOST_FILES:
+    if len(sizes) > MAX_FILES:
         raise DownloadError(
-            f"{root} is no model.", expected=f"at most {MOST_FILES:,} files", found=f"{len(sizes):,}"
+            f"{root} is no model.", expected=f"at most {MAX_FILES:,} files", found=f"{len(sizes):,}"
         )
+    paths.check_names(sizes, error=DownloadError, where=root)
     check_room(part, sum(sizes.values()) - _bytes_below(part), root)
     files: Files = {}
     for name, size in sizes.items():
-        file = checks.inside(part, name, error=DownloadError, where=root)
-        file.parent.mkdir(parents=True, exist_ok=True)
+        file = part / name
         if not is_whole(file, size):
-            _whole(f"{root}/{urllib.parse.quote(name) if web else name}", file, wanted)
+            _whole(f"{root}/{urllib.parse.quote(name) if web else name}", file, wanted, folder=part)
         files[name] = {"bytes": file.stat().st_size, "sha256": checks.sha256(file)}
     if RECORD in files:
         try:

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
+from rubriek import strict_json
 from rubriek.errors import CatalogueError, DownloadError, ModelNotFoundError, OfflineError
 from rubriek.hub import cache
 from rubriek.hub.catalogue import LONGEST_ROW, Resource, choose, read_catalogue
@@ -29,6 +30,8 @@ MODELS_HUB = "https://s3.amazonaws.com/auxdata.johnsnowlabs.com"
 COMMUNITY = "https://s3.amazonaws.com/community.johnsnowlabs.com"
 """Where Spark NLP looks for a remote_loc that begins with ``@``."""
 CATALOGUE = "metadata.json"
+MAX_CATALOGUE_BYTES = 128 * 2**20
+"""The catalogue of the Models Hub takes some 10 million."""
 DID_YOU_MEAN = "did you mean "
 KNOWN = (
     Resource(
@@ -160,9 +163,11 @@ def _named(wanted: SparkNlpName, language: str) -> SparkNlpName:
 def _fetched(address: str, file: Path, retries: int | None) -> list[Resource]:
     note = file.with_name(f"{file.name}.tag")
     partial = file.with_name(f".{file.name}.partial")
-    known = json.loads(note.read_text(encoding="utf-8")) if file.is_file() and note.is_file() else None
+    known = _known(note) if file.is_file() else None
     try:
-        fetched = download(address, partial, what="catalogue", known=known, retries=retries)
+        fetched = download(
+            address, partial, what="catalogue", known=known, retries=retries, limit=MAX_CATALOGUE_BYTES
+        )
     except ModelNotFoundError:
         raise
     except OfflineError:
@@ -187,6 +192,15 @@ def _fetched(address: str, file: Path, retries: int | None) -> list[Resource]:
     finally:
         partial.unlink(missing_ok=True)
     return rows
+
+
+def _known(note: Path) -> str | None:
+    """Read the tag of the catalogue in the cache; without one that can be read it is fetched anew."""
+    try:
+        tag = strict_json.parse(note.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return tag if isinstance(tag, str) else None
 
 
 def _read(file: Path, address: str) -> list[Resource]:

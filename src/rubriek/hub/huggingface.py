@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import glob
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from rubriek import settings
+from rubriek import paths, settings
 from rubriek.errors import DownloadError, ModelNotFoundError, RubriekError
 from rubriek.hub.download import check_room
 from rubriek.hub.progress import watcher
 from rubriek.hub.references import Repository
+from rubriek.models import checks
 from rubriek.models.bundle import MODEL, MODEL_DATA, RECORD, TOKENIZER
 from rubriek.models.config_file import CONFIG, needs_onnx, read_config
 from rubriek.models.importing import ADAPTER, adapter_alone
@@ -25,6 +28,7 @@ WEIGHTS = (
     ("pytorch_model.bin", "pytorch_model-*.bin", "pytorch_model.bin.index.json"),
 )
 """Kinds of weights, the one preferred first. Repositories hold the same in several."""
+COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 def snapshot(repository: Repository) -> tuple[Path, str]:
@@ -72,14 +76,20 @@ def snapshot(repository: Repository) -> tuple[Path, str]:
         )
         sizes = {file.rfilename: file.size or 0 for file in info.siblings or []}
         commit = str(info.sha)
+        if not COMMIT.fullmatch(commit):  # it names a folder of the cache
+            raise DownloadError(
+                f"{repository} has no commit.", expected="40 digits", found=checks.shown(commit)
+            )
 
         def fetch(names: Iterable[str]) -> Path:
+            names = list(names)
+            paths.check_names(names, error=DownloadError, where=str(repository))
             return Path(
                 snapshot_download(
                     repository.name,
                     revision=commit,
                     endpoint=endpoint,
-                    allow_patterns=list(names),
+                    allow_patterns=[glob.escape(name) for name in names],
                     library_name="rubriek",
                     tqdm_class=_silent_bar(),
                 )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import shutil
 import tempfile
 import warnings
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,13 +15,14 @@ from rubriek import settings
 from rubriek.errors import BundleError, ModelError, RubriekError, RubriekWarning
 from rubriek.hub import cache
 from rubriek.hub.download import unwritable
-from rubriek.hub.unzipping import unzip
+from rubriek.hub.unzipping import unpack
 from rubriek.models import checks
-from rubriek.models.bundle import NAME, RECORD, Bundle
+from rubriek.models.bundle import MODEL, NAME, RECORD, Bundle
 from rubriek.models.config_file import CONFIG
 from rubriek.models.importing import format_of, import_model, is_saved, slug
 from rubriek.models.staging import staged
 from rubriek.models.weights import weight_files
+from rubriek.sparknlp.formats.files import SavedFiles, open_saved
 
 log = logging.getLogger(__name__)
 
@@ -111,8 +112,11 @@ def at(path: Path, *, name: str | None = None) -> Bundle:
     """
     if (path / RECORD).is_file():
         return Bundle.open(path)
-    if path.is_file() and not _is_of_spark_nlp(path):
-        return _of_zip(path, name or slug(path))
+    if path.is_file():
+        files = open_saved(path)
+        # What Spark NLP saved is read without being unpacked.
+        if not {RECORD, CONFIG, MODEL}.isdisjoint(name.rpartition("/")[2] for name in files.names):
+            return _of_zip(files, name or slug(path))
     return _once(path, f"{(name or slug(path))[:80]}-{_content_key(path, format_of(path))}")
 
 
@@ -156,21 +160,11 @@ def _intact(source: Path, name: str) -> Bundle | None:
     return bundle
 
 
-def _is_of_spark_nlp(archive: Path) -> bool:
-    """Tell whether a zip may be one that Spark NLP saved, which is read without being unpacked."""
-    try:
-        with zipfile.ZipFile(archive) as opened:
-            names = {entry.filename.rpartition("/")[2] for entry in opened.infolist()[:1000]}
-    except (OSError, zipfile.BadZipFile, NotImplementedError):
-        return True  # its reader says what is wrong
-    return not names & {RECORD, CONFIG, "model.onnx"}
-
-
-def _of_zip(archive: Path, name: str) -> Bundle:
+def _of_zip(files: SavedFiles, name: str) -> Bundle:
     home = cache.writable(cache.MODELS)
     try:
         with tempfile.TemporaryDirectory(dir=home, prefix=".", suffix=".unzipped") as folder:
-            unzip(archive, Path(folder))
+            unpack(files, Path(folder))
             if (Path(folder) / RECORD).is_file():
                 Bundle.open(folder, verify=True)
                 return kept(Path(folder), name=name, move=True)
@@ -185,7 +179,8 @@ def _content_key(folder: Path, format_: str) -> str:
     """Make a short key of all that an importer may read."""
     digest = hashlib.sha256(f"{IMPORTERS} {format_}".encode())
     for file in _files_read(folder, format_):
-        digest.update(f"\0{file.relative_to(folder).as_posix()}\0{checks.sha256(file)}".encode())
+        name = os.fsencode(file.relative_to(folder).as_posix())
+        digest.update(b"\0" + name + f"\0{checks.sha256(file)}".encode())
     return digest.hexdigest()[:12]
 
 

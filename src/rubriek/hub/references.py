@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from rubriek.errors import ModelNotFoundError
+from rubriek.models.checks import is_text
 from rubriek.models.record import NAME
 
 PUBLIC = "public/models"
@@ -126,7 +127,7 @@ def parse(ref: str | Path | Reference) -> Reference:
         return spark_nlp_name(name, language or None, place or None)
     if scheme == "hf" and (found := REPOSITORY.fullmatch(rest.rstrip("/"))):
         return Repository(found["name"], found["revision"])
-    if scheme in ("http", "https", "s3", "gs", "gcs") and rest.strip("/"):
+    if scheme in ("http", "https", "s3", "gs", "gcs") and rest.strip("/") and is_text(rest):
         return Address(f"{'gs' if scheme == 'gcs' else scheme}://{rest}")
     raise ModelNotFoundError(f"No model can be called {ref!r}.", expected=FORMS)
 

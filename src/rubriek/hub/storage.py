@@ -10,7 +10,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, Protocol, TypeVar
 
 from filelock import FileLock
@@ -19,6 +19,7 @@ from rubriek import settings
 from rubriek.errors import OfflineError, OptionError, PublishingError, RubriekError
 from rubriek.hub import buckets
 from rubriek.hub.progress import watcher
+from rubriek.paths import check_names, open_below
 
 T = TypeVar("T")
 
@@ -88,7 +89,7 @@ class Folder:
             data = (self._path / name).read_bytes()
         except FileNotFoundError:
             return b"", None
-        except OSError as error:
+        except (OSError, ValueError) as error:  # a ValueError over a path that no system takes
             raise _refused(str(self._path / name), error) from error
         return _limited(data, name), hashlib.sha256(data).hexdigest()
 
@@ -120,17 +121,17 @@ class Folder:
         return True
 
     def _write(self, name: str, fill: Callable[[BinaryIO], object]) -> None:
-        target = self._path / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial = target.with_name(f".{target.name}.{secrets.token_hex(8)}.partial")
+        check_names([name], error=PublishingError, where=self.address)
+        unfinished = (PurePosixPath(name).parent / f".{secrets.token_hex(8)}.partial").as_posix()
+        stream = open_below(self._path, unfinished, "xb", error=PublishingError, where=self.address)
         try:
-            with partial.open("xb") as stream:
+            with stream:
                 fill(stream)
                 stream.flush()
                 os.fsync(stream.fileno())
-            partial.replace(target)
+            (self._path / unfinished).replace(self._path / name)
         finally:
-            partial.unlink(missing_ok=True)
+            (self._path / unfinished).unlink(missing_ok=True)
 
 
 class Bucket:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import zipfile
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from rubriek.errors import DownloadError, SavedModelError
 from rubriek.hub.download import check_room
 from rubriek.models import checks
-from rubriek.sparknlp.formats.files import READING_ERRORS, open_saved
+from rubriek.paths import open_below
+from rubriek.sparknlp.formats.files import SavedFiles, open_saved
 
-MOST_TOTAL = 64 * 2**30
+MAX_TOTAL = 64 * 2**30
 """Bytes that a zip may hold in all."""
 CHUNK = 1 << 20
 
@@ -46,22 +46,21 @@ def unzip(archive: Path, folder: Path) -> dict[str, dict[str, int | str]]:
         If the disk has no room for it.
     """
     check_is_zip(archive)
-    files = open_saved(archive)
-    with zipfile.ZipFile(archive) as opened:
-        entries = {
-            name: opened.getinfo(files.prefix + name)
-            for name in files.names
-            if PurePosixPath(name).parts[0] != "__MACOSX"
-        }
-        total = sum(entry.file_size for entry in entries.values())
-        if total > MOST_TOTAL:
-            raise DownloadError(
-                f"{archive.name} holds too much.",
-                expected=f"at most {MOST_TOTAL:,} bytes",
-                found=f"{total:,}",
-            )
-        check_room(folder, total, archive.name)
-        return {name: _write(opened, entry, folder / name) for name, entry in entries.items()}
+    return unpack(open_saved(archive), folder)
+
+
+def unpack(files: SavedFiles, folder: Path) -> dict[str, dict[str, int | str]]:
+    """Unpack a zip that is open already; see `unzip`."""
+    names = [name for name in files.names if not name.startswith("__MACOSX/")]
+    total = sum(map(files.size, names))
+    if total > MAX_TOTAL:
+        raise DownloadError(
+            f"{files.path.name} holds too much.",
+            expected=f"at most {MAX_TOTAL:,} bytes",
+            found=f"{total:,}",
+        )
+    check_room(folder, total, files.path.name)
+    return {name: _write(files, name, folder) for name in names}
 
 
 def check_is_zip(file: Path) -> None:
@@ -79,24 +78,21 @@ def check_is_zip(file: Path) -> None:
     )
 
 
-def _write(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path) -> dict[str, int | str]:
-    target.parent.mkdir(parents=True, exist_ok=True)
+def _write(files: SavedFiles, name: str, folder: Path) -> dict[str, int | str]:
     digest, size = hashlib.sha256(), 0
-    with target.open("xb") as stream:
-        for block in _read(opened, entry):
+    with open_below(folder, name, "xb", error=SavedModelError, where=str(files.path)) as file:
+        for block in _read(files, name):
             digest.update(block)
             size += len(block)
-            stream.write(block)
+            file.write(block)
     return {"bytes": size, "sha256": digest.hexdigest()}
 
 
-def _read(opened: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[bytes]:
-    """Read an entry: at most the bytes that its header says, its CRC checked at the end."""
-    try:
-        with opened.open(entry) as source:
-            while block := source.read(CHUNK):
-                yield block
-    except READING_ERRORS as error:
-        raise SavedModelError(
-            f"{entry.filename} in {opened.filename} is damaged.", found=str(error), hint="download it again"
-        ) from error
+def _read(files: SavedFiles, name: str) -> Iterator[bytes]:
+    """Read an entry: at most the bytes that the directory says, its CRC checked at the end.
+
+    A generator, so that an error of the disk that is written to does not pass for one of the zip.
+    """
+    with files.open(name) as source:
+        while block := source.read(CHUNK):
+            yield block

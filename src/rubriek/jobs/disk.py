@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -16,6 +17,9 @@ _FULL = {
     errno.EDQUOT: "the quota is used up",
     errno.EFBIG: "the file would get too large",
 }
+
+MAX_LINKS = 40
+"""As many as Linux follows."""
 
 
 @contextlib.contextmanager
@@ -34,7 +38,8 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     """
     partial = path.with_name(path.name + ".partial")
     try:
-        with partial.open("wb") as stream:
+        partial.unlink(missing_ok=True)  # of a process that was killed
+        with partial.open("xb") as stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
@@ -42,6 +47,33 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     except BaseException:
         partial.unlink(missing_ok=True)  # a full disk needs the room
         raise
+
+
+def followed(output: Path) -> Path:
+    """Return the file that an output stands for: the one that it points to where it is a link.
+
+    In a folder where everybody may write, such as /tmp, links of other users are not followed, as Linux does
+    not for a file that is opened. A file that is renamed over the target would pass that by.
+
+    Raises
+    ------
+    JobError
+        If it is such a link, or leads back to itself.
+    """
+    path = output
+    for _ in range(MAX_LINKS):
+        if not path.is_symlink():
+            return path
+        link, folder = path.lstat(), path.parent.stat()
+        shared = folder.st_mode & stat.S_ISVTX and folder.st_mode & stat.S_IWOTH
+        if shared and link.st_uid not in (folder.st_uid, os.geteuid()):
+            raise JobError(f"{path} is a link of another user.", hint="choose another output (-o)")
+        path = path.parent / path.readlink()
+    raise JobError(
+        f"{output} is a link that leads to no file.",
+        expected=f"at most {MAX_LINKS} links one after the other",
+        hint="choose another output (-o)",
+    )
 
 
 def move(path: Path, target: Path) -> None:

@@ -18,7 +18,7 @@ from rubriek.errors import JobError, TextTooLongError
 from rubriek.files.lines import Problem
 from rubriek.files.sinks import open_sink
 from rubriek.files.sources import Survey
-from rubriek.jobs.disk import explained
+from rubriek.jobs.disk import explained, followed
 from rubriek.jobs.folder import JobFolder
 from rubriek.jobs.job import Job, Report
 from rubriek.jobs.lock import locked
@@ -84,7 +84,7 @@ def run(
             return _run(job, classifier, JobFolder(Path(temporary)), restart, on_start, on_progress)
     check_output(job.output, job.source.path)
     # A link to the output stays a link: what it points to is replaced.
-    output = job.output.resolve() if job.output.is_symlink() else job.output
+    output = followed(job.output)
     job = dataclasses.replace(job, output=output)
     folder = job_folder(output)
     with explained(output), locked(folder):

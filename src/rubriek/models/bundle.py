@@ -245,7 +245,8 @@ class Bundle:
         )
         text = json.dumps(_record(sealed), ensure_ascii=False, indent=2, allow_nan=False)
         parse_record(self.folder, Fields(json.loads(text), RECORD, BundleError))
-        (self.folder / RECORD).write_text(text + "\n", encoding="utf-8")
+        # A path that is not Unicode gets question marks: it says where the model came from, and no more.
+        (self.folder / RECORD).write_bytes(text.encode("utf-8", "replace") + b"\n")
         return sealed
 
 

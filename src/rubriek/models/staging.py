@@ -23,8 +23,11 @@ def refuse_existing(target: Path, *, overwrite: bool = False, mark: str = "rubri
     ``overwrite`` allows a folder that holds the file ``mark``, or an empty one, to be replaced, and nothing
     else: a mistyped target must not cost anybody a folder of other things.
     """
-    if not target.exists() and not target.is_symlink():
-        return
+    try:
+        if not target.exists() and not target.is_symlink():
+            return
+    except OSError as error:  # a name that the system does not take
+        raise _not_made(target, error) from error
     if not overwrite:
         raise ModelError(
             f"There is something at {target} already.",
@@ -76,8 +79,8 @@ def staged(
         _clear_stale(target)
         folder = target.parent / f".{target.name}.{secrets.token_hex(8)}{PARTIAL}"
         folder.mkdir(parents=True)
-    except OSError as error:
-        raise ModelError(f"{target} cannot be made.", found=error.strerror or str(error)) from error
+    except (OSError, ValueError) as error:  # a ValueError over a name that is not Unicode
+        raise _not_made(target, error) from error
     try:
         yield folder
         if durable:
@@ -89,6 +92,10 @@ def staged(
         raise ModelError(f"{target} cannot be written.", found=error.strerror or str(error)) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)  # gone already when all went well
+
+
+def _not_made(target: Path, error: OSError | ValueError) -> ModelError:
+    return ModelError(f"{target} cannot be made.", found=getattr(error, "strerror", None) or str(error))
 
 
 def _put(folder: Path, target: Path, *, overwrite: bool, mark: str) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from rubriek.errors import SavedModelError
-from rubriek.sparknlp.formats.files import MOST_RATIO, RATIO_FROM, SavedFiles
+from rubriek.sparknlp.formats.files import MAX_RATIO, RATIO_FROM, SavedFiles
 
 MOST_BYTES = 2**31 - 1
 """Spark NLP reads the network into one Java array."""
@@ -137,8 +137,8 @@ class _Entry:
                 taken += len(data)
             if not data:
                 raise self.wrong("the end of the compressed data", "the end of the file")
-            if self.total > RATIO_FROM and self.total > MOST_RATIO * taken:
-                raise self.wrong(f"a model compressed at most {MOST_RATIO}-fold", "more")
+            if self.total > RATIO_FROM and self.total > MAX_RATIO * taken:
+                raise self.wrong(f"a model compressed at most {MAX_RATIO}-fold", "more")
             try:
                 yield self.counted(engine.decompress(data, CHUNK))
             except zlib.error as error:
