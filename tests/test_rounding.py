@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from rubriek.models.rounding import round_rows, round_weights
+from rubriek.models.rounding import MAX_WEIGHT_STEP, round_rows, round_weights
 
 finite = st.floats(-100, 100, width=32)
 matrices = arrays.arrays(
@@ -29,7 +29,7 @@ def test_weights_stay_in_range_whatever_the_sample_is(weights, seed, texts):
     activations[:, 0] = 0
     rounded, scale = round_weights(weights, moments_of(activations))
     assert rounded.shape == weights.shape
-    assert rounded.min() >= -127
+    assert np.abs(rounded.astype(int)).max() <= MAX_WEIGHT_STEP
     assert np.isfinite(scale).all()
     assert (scale > 0).all()
 
@@ -38,7 +38,26 @@ def test_weights_stay_in_range_whatever_the_sample_is(weights, seed, texts):
 def test_channels_without_correlation_are_rounded_to_the_nearest(weights):
     rounded, scale = round_weights(weights, np.diag(np.arange(1, len(weights) + 1, dtype=np.float32)))
     # The scale is fp32 and the sum fp64: a value halfway between two steps may go either way.
-    assert (np.abs(rounded * scale - weights) <= 0.5001 * scale).all()
+    inside = np.abs(weights) <= MAX_WEIGHT_STEP * scale
+    assert (np.abs(rounded * scale - weights) <= 0.5001 * scale)[inside].all()
+    assert (np.abs(rounded) == MAX_WEIGHT_STEP)[~inside].all()
+
+
+def test_no_pair_of_products_overflows_16_bits():
+    assert 2 * 255 * MAX_WEIGHT_STEP < 2**15
+
+
+@given(
+    arrays.arrays(np.int8, st.tuples(st.integers(2, 12), st.integers(1, 6)), elements=st.integers(-64, 64)),
+    st.integers(0, 2**32 - 1),
+)
+def test_weights_that_lie_on_a_grid_stay_there(steps, seed):
+    random = np.random.default_rng(seed)
+    steps[0] = random.integers(48, 65, steps.shape[1]) * random.choice([-1, 1], steps.shape[1])
+    weights = steps * np.exp(random.uniform(-8, 1, steps.shape[1])).astype(np.float32)
+    activations = random.standard_normal((50, len(weights)), np.float32)
+    rounded, scale = round_weights(weights, moments_of(activations))
+    np.testing.assert_allclose(rounded * scale, weights, rtol=1e-5)
 
 
 def test_answers_change_less_than_with_each_weight_rounded_by_itself():
@@ -51,9 +70,8 @@ def test_answers_change_less_than_with_each_weight_rounded_by_itself():
         for texts in (1000, 500)
     )
     weights = random.standard_normal((200, 30), np.float32)
-    nearest, steps = round_rows(weights.T)
     rounded, scale = round_weights(weights, moments_of(seen))
-    np.testing.assert_array_equal(scale, steps)
-    wanted = unseen @ weights
-    plain = np.sqrt(np.mean((unseen @ (nearest.T * steps) - wanted) ** 2))
-    assert np.sqrt(np.mean((unseen @ (rounded * scale) - wanted) ** 2)) < 0.3 * plain
+    nearest = np.clip(np.rint(weights / scale), -MAX_WEIGHT_STEP, MAX_WEIGHT_STEP)
+    expected = unseen @ weights
+    plain = np.sqrt(np.mean((unseen @ (nearest * scale) - expected) ** 2))
+    assert np.sqrt(np.mean((unseen @ (rounded * scale) - expected) ** 2)) < 0.3 * plain

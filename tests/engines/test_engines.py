@@ -281,10 +281,8 @@ def test_openvino_computes_in_what_was_asked_for_and_nothing_else(tiny_a, expect
 def test_int8_with_bf16_between_is_asked_for_by_name(expected):
     file = resolve("nl-news").folder / "model.onnx"
     ids = np.array([(row["input_ids"] * 8)[:64] for row in expected[:8]], np.int32)
-    if cpu.int8_may_saturate():
-        pytest.skip("NOT RUN: OpenVINO's int8 products may overflow on this processor")
-    plain = OpenVinoEngine(file, precision="int8", threads=1).run(ids, np.ones_like(ids))
-    engine = OpenVinoEngine(file, precision="int8-bf16", threads=1)
+    plain = OpenVinoEngine(file, precision="int8", threads=1, weight_bits=7).run(ids, np.ones_like(ids))
+    engine = OpenVinoEngine(file, precision="int8-bf16", threads=1, weight_bits=7)
     assert engine.precision == "int8-bf16"
     if "avx512_bf16" not in cpu.cpu_flags():
         with pytest.raises(EngineError, match="precision='int8'"):
@@ -295,32 +293,62 @@ def test_int8_with_bf16_between_is_asked_for_by_name(expected):
     assert 1e-3 < difference < 0.5
 
 
+@pytest.fixture
+def processor(monkeypatch, tmp_path):
+    """Make the engines believe that the processor is another one."""
+
+    def pretend(flags, machine):
+        info = tmp_path / "cpuinfo"
+        if flags is not None:
+            info.write_text(f"processor\t: 0\nflags\t\t: {flags}\nbugs\t\t: none\n")
+        monkeypatch.setattr(cpu, "CPU_INFO", info)
+        monkeypatch.setattr("platform.machine", lambda: machine)
+        cpu.int8_kernel.cache_clear()
+
+    yield pretend
+    cpu.int8_kernel.cache_clear()
+
+
 @pytest.mark.parametrize(
-    ("flags", "machine", "saturates"),
+    ("flags", "machine", "saturates", "kernel"),
     [
-        ("fpu avx2 avx512f", "x86_64", True),
-        ("fpu avx512f avx512_vnni", "x86_64", False),
-        ("fpu avx_vnni", "x86_64", False),
-        (None, "AMD64", True),
-        ("fp asimd", "aarch64", False),
+        ("fpu avx2", "x86_64", True, "AVX2 without VNNI"),
+        ("fpu avx2 avx512f avx512bw", "x86_64", True, "AVX512 without VNNI"),
+        ("fpu avx512f avx512bw avx512_vnni", "x86_64", False, "AVX512 VNNI"),
+        ("fpu avx_vnni", "x86_64", False, "AVX VNNI"),
+        ("fpu avx_vnni avx512_vnni amx_int8", "x86_64", False, "AMX"),
+        (None, "AMD64", True, "AVX2 without VNNI"),
+        ("fp asimd", "aarch64", False, "no int8 instructions"),
+        ("fp asimd asimddp", "aarch64", False, "dot products"),
     ],
 )
-def test_int8_is_made_safe_where_products_may_saturate(
-    monkeypatch, tmp_path, tiny_a, flags, machine, saturates
+def test_weights_of_8_bits_may_saturate_without_vnni_and_those_of_7_never(
+    processor, tiny_a, flags, machine, saturates, kernel
 ):
-    info = tmp_path / "cpuinfo"
-    if flags is not None:
-        info.write_text(f"processor\t: 0\nflags\t\t: {flags}\nbugs\t\t: none\n")
-    monkeypatch.setattr(cpu, "CPU_INFO", info)
-    monkeypatch.setattr("platform.machine", lambda: machine)
-    cpu.int8_may_saturate.cache_clear()
-    try:
-        assert cpu.int8_may_saturate() is saturates
-        if saturates:
-            with pytest.raises(EngineError, match="onnxruntime"):
-                OpenVinoEngine(tiny_a.model_file, precision="int8", threads=1)
-    finally:
-        cpu.int8_may_saturate.cache_clear()
+    processor(flags, machine)
+    assert cpu.int8_kernel() == kernel
+    assert cpu.int8_may_saturate(8) is saturates
+    assert cpu.int8_may_saturate(7) is False
+    OpenVinoEngine(tiny_a.model_file, precision="int8", threads=1, weight_bits=7)
+    if saturates:
+        with pytest.raises(EngineError, match="quantize the model again"):
+            OpenVinoEngine(tiny_a.model_file, precision="int8", threads=1)
+
+
+@pytest.mark.parametrize(("weight_bits", "exact_kernel_asked_for"), [(7, False), (8, True)])
+def test_the_slower_exact_kernel_is_for_weights_that_need_it_only(
+    processor, monkeypatch, tiny_a, weight_bits, exact_kernel_asked_for
+):
+    processor("fpu avx2", "x86_64")
+    entries = {}
+    monkeypatch.setattr(
+        onnxruntime.ort.SessionOptions,
+        "add_session_config_entry",
+        lambda options, name, value: entries.update({name: value}),
+    )
+    ids = np.ones((1, 3), np.int32)
+    OnnxRuntimeEngine(tiny_a.model_file, precision="int8", threads=1, weight_bits=weight_bits).run(ids, ids)
+    assert ("session.x64quantprecision" in entries) is exact_kernel_asked_for
 
 
 def test_an_input_that_no_text_classifier_has_is_named():

@@ -137,7 +137,11 @@ def open_engine(
     if name == "openvino":
         from rubriek.engines.openvino import OpenVinoEngine
 
-        return OpenVinoEngine(bundle.model_file, precision=wanted, threads=cores)
+        return OpenVinoEngine(
+            bundle.model_file, precision=wanted, threads=cores, weight_bits=bundle.weight_bits
+        )
     from rubriek.engines.onnxruntime import OnnxRuntimeEngine
 
-    return OnnxRuntimeEngine(bundle.model_file, precision=wanted, threads=cores)
+    return OnnxRuntimeEngine(
+        bundle.model_file, precision=wanted, threads=cores, weight_bits=bundle.weight_bits
+    )

@@ -96,6 +96,8 @@ class OpenVinoEngine(SessionEngine[OpenVinoSession]):
         What to compute in; the last two need int8 weights in the file.
     threads : int
         Cores to use.
+    weight_bits : int, default 8
+        Bits of the int8 weights; up to 7 the products are exact on every processor.
 
     Raises
     ------
@@ -107,14 +109,14 @@ class OpenVinoEngine(SessionEngine[OpenVinoSession]):
 
     token_budget = 1024
 
-    def __init__(self, model_file: Path, *, precision: Precision, threads: int) -> None:
+    def __init__(self, model_file: Path, *, precision: Precision, threads: int, weight_bits: int = 8) -> None:
         openvino = need("openvino", extra="openvino", purpose=PURPOSE)
-        if stored(precision) == "int8" and int8_may_saturate():
+        if stored(precision) == "int8" and int8_may_saturate(weight_bits):
             raise EngineError(
                 "OpenVINO's int8 products may overflow on this processor.",
-                expected="VNNI or AMX",
-                found="neither",
-                hint="use engine='onnxruntime', which has exact kernels for it, or precision='fp32'",
+                expected="weights of 7 bits, or a processor with VNNI or AMX",
+                found=f"weights of {weight_bits} bits, and neither",
+                hint="quantize the model again, which gives weights of 7 bits, or use engine='onnxruntime'",
             )
         self.name = f"openvino {openvino.__version__.split('-')[0]}"
         super().__init__(model_file, precision=precision, threads=threads)

@@ -68,6 +68,9 @@ class Bundle:
         Most pieces that the model sees at once, special tokens included.
     precision : {"fp32", "int8"}
         What model.onnx computes in.
+    weight_bits : int, default 8
+        Bits of int8 weights. With 7, as `rubriek.models.quantize` writes them, the quickest int8 kernel of
+        every processor is exact; with 8, as in older bundles, processors without VNNI need a slower one.
     pad_id, unk_id, cls_id, sep_id : int
         Ids of the special tokens.
     truncation_side : {"right", "left"}, default "right"
@@ -107,6 +110,7 @@ class Bundle:
     sep_id: int
     truncation_side: TruncationSide = "right"
     threshold: float | tuple[float, ...] = 0.5
+    weight_bits: int = 8
     encoder: dict[str, int] | None = None
     source: dict[str, Any] = field(default_factory=dict)
     agreement: Agreement | None = None
@@ -261,6 +265,7 @@ def _record(bundle: Bundle) -> dict[str, Any]:
         "max_length": bundle.max_length,
         "truncation_side": bundle.truncation_side,
         "precision": bundle.precision,
+        "weight_bits": bundle.weight_bits,
         "special_ids": {kind: getattr(bundle, f"{kind}_id") for kind in ("pad", "unk", "cls", "sep")},
         "encoder": bundle.encoder,
         "agreement": None if bundle.agreement is None else asdict(bundle.agreement),
@@ -301,6 +306,7 @@ def parse_record(folder: Path, record: Fields) -> Bundle:
             "max_length", least=3, most=encoder["max_positions"] if encoder else 1_000_000
         ),
         precision=record.text("precision", choices=STORED),  # type: ignore[arg-type]
+        weight_bits=record.integer("weight_bits", least=1, most=8) if "weight_bits" in record else 8,
         pad_id=ids.integer("pad", least=0, most=most_id),
         unk_id=ids.integer("unk", least=0, most=most_id),
         cls_id=ids.integer("cls", least=0, most=most_id),

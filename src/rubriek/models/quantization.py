@@ -1,8 +1,8 @@
 """Makes an int8 graph of an fp32 one, and back.
 
 Static quantization: every large linear layer multiplies uint8 activations, whose ranges were measured on a
-sample, by int8 weights with one scale per output channel. Scales fixed beforehand do not depend on the
-neighbours in a batch, and cost no pass over the data. The graph keeps to the standard operators
+sample, by int8 weights of 7 bits with one scale per output channel. Scales fixed beforehand do not depend on
+the neighbours in a batch, and cost no pass over the data. The graph keeps to the standard operators
 (QuantizeLinear, DequantizeLinear), which ONNX Runtime and OpenVINO both turn into their int8 kernels.
 
 BERTs have a few channels with values many times as large as all others, which would coarsen the one scale
@@ -70,20 +70,17 @@ def untracked(items: Collection[Item], what: str, /) -> Iterable[Item]:
     return items
 
 
-def quantize_graph(
-    model: onnx.ModelProto, batches: Batches | None = None, track: Track = untracked
-) -> onnx.ModelProto:
+def quantize_graph(model: onnx.ModelProto, batches: Batches, track: Track = untracked) -> onnx.ModelProto:
     """Make an int8 graph.
 
     Parameters
     ----------
     model : onnx.ModelProto
         An fp32 classifier, its weights inside.
-    batches : collection of (ids, mask), optional
+    batches : collection of (ids, mask)
         A sample of what the model will see, int32 (rows, pieces) each, to measure every activation on; a few
         hundred texts. That takes memory: 4 bytes for each pair of an activation's channels, 540 MB for
-        BERT-base. Without it activations are quantized at run time, one scale for each whole tensor: slower,
-        and dependent on the other texts of the batch; and weights are rounded to the nearest.
+        BERT-base.
     track : Track, optional
         Is shown how it gets on. Default: nobody.
 
@@ -104,8 +101,6 @@ def quantize_graph(
         If the package ``onnx`` is not installed.
     """
     need("onnx", extra="models", purpose=PURPOSE)
-    if batches is None:
-        return _quantize_dynamic(model)
     graph = _Rewriter(model)
     linears = graph.linears()
     if not linears:
@@ -171,19 +166,6 @@ def dequantize_graph(model: onnx.ModelProto) -> onnx.ModelProto:
             found="none",
         )
     return graph.finish()
-
-
-def _quantize_dynamic(model: onnx.ModelProto) -> onnx.ModelProto:
-    onnx = need("onnx", extra="models", purpose=PURPOSE)
-    from onnxruntime.quantization import QuantType, quantize_dynamic
-
-    with tempfile.TemporaryDirectory() as folder:
-        source, target = Path(folder) / "fp32.onnx", Path(folder) / "int8.onnx"
-        copy = onnx.ModelProto()  # saving with external data takes the data out of what is saved
-        copy.CopyFrom(model)
-        onnx.save(copy, source, save_as_external_data=True, location="weights")
-        quantize_dynamic(source, target, per_channel=True, weight_type=QuantType.QInt8)
-        return onnx.load(target)
 
 
 @dataclass
@@ -306,7 +288,9 @@ class _Rewriter:
         name, outliers = source, np.empty(0, np.int64)
         if weights.shape[1] > len(low):
             steepest = np.maximum(np.abs(weights).max(axis=1), 1e-5)
-            smooth = (largest**SMOOTHING / steepest ** (1 - SMOOTHING)).astype(np.float32)
+            # Powers of two are exact: weights on a grid stay on it.
+            smooth = np.exp2(np.rint(np.log2(largest**SMOOTHING / steepest ** (1 - SMOOTHING))))
+            smooth = smooth.astype(np.float32)
             weights *= smooth[:, None]
             moments /= np.outer(smooth, smooth)
             low, high, kept = low / smooth, high / smooth, kept / smooth

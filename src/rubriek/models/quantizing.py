@@ -17,6 +17,7 @@ from rubriek.models.huggingface import save_model
 from rubriek.models.importing import slug
 from rubriek.models.onnx_graph import read_graph
 from rubriek.models.quantization import Track, quantize_graph, untracked
+from rubriek.models.rounding import WEIGHT_BITS
 from rubriek.models.row_spacing import unspace_rows
 from rubriek.models.staging import refuse_existing, staged
 
@@ -46,9 +47,9 @@ def quantize(
 ) -> Bundle:
     """Make an int8 bundle of an fp32 one, if the two agree.
 
-    Weights are rounded per channel, activations to ranges that were measured on a quarter of the sample
-    (`CALIBRATION` texts where a quarter is less or more). Both models then classify the whole sample, and the
-    new bundle records how often they agreed.
+    Weights are rounded per channel to 7 bits, so that no processor's products overflow; activations to ranges
+    that were measured on a quarter of the sample (`CALIBRATION` texts where a quarter is less or more). Both
+    models then classify the whole sample, and the new bundle records how often they agreed.
 
     Parameters
     ----------
@@ -115,7 +116,13 @@ def quantize(
         _write_int8(reference, texts, partial, track)
         source = {**bundle.source, "quantized_from": {"name": bundle.name, "checksums": bundle.checksums}}
         lower = replace(
-            bundle, folder=partial, name=named, precision="int8", source=source, agreement=None
+            bundle,
+            folder=partial,
+            name=named,
+            precision="int8",
+            weight_bits=WEIGHT_BITS,
+            source=source,
+            agreement=None,
         ).seal()
         measured = evaluation.agreement(
             reference,

@@ -44,4 +44,6 @@ def shared(engine: OnnxRuntimeEngine, name: str) -> OnnxRuntimeEngine:
     except (OSError, ModelError) as error:
         log.warning("every worker has its own copy of the weights, since they cannot be shared: %s", error)
         return engine
-    return OnnxRuntimeEngine(folder / MODEL, precision=engine.precision, threads=engine.threads)
+    return OnnxRuntimeEngine(
+        folder / MODEL, precision=engine.precision, threads=engine.threads, weight_bits=engine.weight_bits
+    )
