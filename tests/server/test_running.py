@@ -196,7 +196,7 @@ def connected(port: int) -> socket.socket:
 
 
 def head(length: int) -> bytes:
-    kind = b"Host: x\r\nContent-Type: application/json"
+    kind = b"Host: localhost\r\nContent-Type: application/json"
     return b"POST /v1/classify HTTP/1.1\r\n%s\r\nContent-Length: %d\r\n\r\n" % (kind, length)
 
 
