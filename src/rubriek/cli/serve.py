@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +126,7 @@ def serve(
       rubriek serve --host 0.0.0.0 --keys keys.txt --workers 4
       curl -H 'Content-Type: application/json' -d '{"text": "Beurs sluit hoger"}' localhost:8000/v1/classify
     """  # noqa: D301 -- click reads \b
+    _open_standard_files()
     from rubriek.server import Limits, logs, running, sites, sockets
 
     computed = {name: settings.pop(name) for name in ("engine", "precision", "threads")}
@@ -156,3 +158,12 @@ def serve(
         from rubriek.server.workers import Workers
 
         Workers(deployment, workers, listening, log_level, started).run()
+
+
+def _open_standard_files() -> None:
+    """Open stdin, stdout and stderr where they were closed: else sockets get their numbers, and messages."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest number that is free

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from starlette.requests import ClientDisconnect
 
+from rubriek.server import memory
 from rubriek.server.problems import Problem, too_large
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ FREE_BYTES = 32 * 1024
 """So much of each body is not counted: small requests are read while large ones fill the room."""
 MAX_LARGE_BODIES = 4
 """The room holds so many bodies of the largest size."""
+LARGE = 1024 * 1024
+RETURN_AFTER = 1.0
+"""Seconds after which the memory of bodies larger than that is given back."""
 PIECE = 64 * 1024
 """Bytes that are inflated at once."""
 RETRY_AFTER = 2
@@ -42,10 +46,21 @@ class Room:
     def __init__(self, limits: Limits) -> None:
         self.most = MAX_LARGE_BODIES * limits.body_bytes
         self.taken = 0
+        self._returning: asyncio.TimerHandle | None = None
 
     def share(self) -> Share:
         """Begin a request."""
         return Share(self)
+
+    def free(self, size: int) -> None:
+        """Take back what a request held; a while after a large body, its memory goes back to the system."""
+        self.taken -= size
+        if size > LARGE and self._returning is None:
+            self._returning = asyncio.get_running_loop().call_later(RETURN_AFTER, self._give_back)
+
+    def _give_back(self) -> None:
+        self._returning = None
+        asyncio.get_running_loop().run_in_executor(None, memory.give_back)
 
 
 class Share:
@@ -80,12 +95,12 @@ class Share:
                 "There is no room for another large body now.",
                 expected=f"at most {self._room.most} bytes in all large bodies together",
                 hint=f"try again in {RETRY_AFTER} s, or send smaller requests",
-                headers={"Retry-After": str(RETRY_AFTER), "Connection": "close"},
+                headers={"Retry-After": str(RETRY_AFTER)},
             )
 
     def release(self) -> None:
         """End the request."""
-        self._room.taken -= self._taken
+        self._room.free(self._taken)
         self._taken = 0
 
 
