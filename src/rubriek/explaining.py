@@ -237,7 +237,7 @@ def _read(classifier: Classifier, text: str, body: int) -> int:
                 return ends[last]
         if whole:
             return len(text)
-        characters *= 2
+        characters *= 4
 
 
 def _grouped(places: Sequence[tuple[int, int]], most: int) -> list[tuple[int, int]]:

@@ -70,11 +70,10 @@ def words(text: str) -> list[tuple[int, int]]:
     >>> [text[start:end] for start, end in words(text)]
     ['De', 'oud', 'minister', '3,5', 'erbij']
     """
-    return [
-        (start, end)
-        for start, end in segments(text)
-        if any(unicodedata.category(character)[0] in _READ for character in text[start:end])
-    ]
+    read = {character for character in set(text) if unicodedata.category(character)[0] in _READ}
+    if not read:
+        return []
+    return [(start, end) for start, end in segments(text) if not read.isdisjoint(text[start:end])]
 
 
 @cache

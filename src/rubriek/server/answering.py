@@ -104,6 +104,23 @@ class Answering:
         threads = self._long if long else self._threads
         return await asyncio.get_running_loop().run_in_executor(threads, work, *arguments)
 
+    @contextlib.contextmanager
+    def explaining(self) -> Iterator[None]:
+        """Begin an explanation, before anything of its request is read.
+
+        Raises
+        ------
+        Problem
+            429 if too many are under way already.
+        """
+        if self._explanations >= MAX_EXPLANATIONS:
+            raise overloaded(self._explanations)
+        self._explanations += 1
+        try:
+            yield
+        finally:
+            self._explanations -= 1
+
     async def explanation(
         self, question: Question, choose: Callable[[], Occlusion], text: str, spans: int, timing: Timing
     ) -> Explanation:
@@ -119,19 +136,15 @@ class Answering:
         Raises
         ------
         Problem
-            429 if the queue has no room for its first part, or if too many wait already.
+            429 if the queue has no room for its first part.
         """
         scheduler = question.served.scheduler
         first = min((spans + 1) * self._estimate(text, question), self._most_at_once)
-        if self._explanations >= MAX_EXPLANATIONS or not scheduler.has_room(first):
+        if not scheduler.has_room(first):
             raise overloaded(scheduler.waiting_seconds)
-        self._explanations += 1
-        try:
-            async with self._turn:
-                occlusion: Occlusion = await self.in_thread(choose, long=True)
-                rows = await self.rows(question, occlusion.variants, timing, waits=True)
-        finally:
-            self._explanations -= 1
+        async with self._turn:
+            occlusion: Occlusion = await self.in_thread(choose, long=True)
+            rows = await self.rows(question, occlusion.variants, timing, waits=True)
         return occlusion.explained(rows)
 
     async def rows(

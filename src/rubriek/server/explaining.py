@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from rubriek.server.limits import Limits
     from rubriek.server.served import Served
+    from rubriek.server.service import Service
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +88,18 @@ async def explain(request: Request) -> Response:
     queue, where they do not hold up the texts of others. No more is read for an explanation than may wait.
     """
     service = service_of(request)
-    asked: ExplainRequest = await service.json(request, lambda value: parse_explain(value, service.limits))
-    name = service.models.get(asked.model).name
+    with service.answering.explaining():
+        asked: ExplainRequest = await service.json(
+            request, lambda value: parse_explain(value, service.limits)
+        )
+        name = service.models.get(asked.model).name
+        explanation = await service.while_wanted(request, name, _explained(service, asked))
+    return answered(request, {"model": name, **asdict(explanation)})
+
+
+def _explained(
+    service: Service, asked: ExplainRequest
+) -> Callable[[Served, Timing], Coroutine[Any, Any, Explanation]]:
 
     def explained(served: Served, timing: Timing) -> Coroutine[Any, Any, Explanation]:
         question = Question(served, {"overflow": "truncate", **asked.options})
@@ -103,5 +114,4 @@ async def explain(request: Request) -> Response:
 
         return service.answering.explanation(question, choose, asked.text, asked.spans, timing)
 
-    explanation = await service.while_wanted(request, name, explained)
-    return answered(request, {"model": name, **asdict(explanation)})
+    return explained
