@@ -152,10 +152,10 @@ def test_lines_that_come_in_time_keep_a_stream_open(started):
     assert [row["index"] for row in rows] == list(range(12))
 
 
-def test_a_line_in_30_000_pieces_after_15_megabytes_is_no_more_work_than_another(client):
-    async def drips():  # joined anew for each piece, it would be 450 GB
+def test_a_line_in_20_000_pieces_after_15_megabytes_is_no_more_work_than_another(client):
+    async def drips():  # joined anew for each piece, it would be 300 GB
         yield b'"' + b"a" * 15_000_000
-        for _ in range(30_000):
+        for _ in range(20_000):
             await asyncio.sleep(0)
             yield b"a"
 
@@ -169,9 +169,9 @@ def test_unfinished_lines_share_the_room_for_bodies(started):
     room.taken = MAX_LARGE_BODIES * 1024 * 1024 - 100_000
 
     async def long_line():
-        yield b'"kort"\n"' + b"a" * 100_000
+        yield b'"' + b"a" * 100_000
         yield b"a" * 100_000
 
-    answered, end = stream(client, long_line())
-    assert (answered["index"], end["error_type"], end["incomplete"]) == (0, "Overloaded", True)
+    (end,) = stream(client, long_line())
+    assert (end["error_type"], end["incomplete"]) == ("Overloaded", True)
     assert room.taken == MAX_LARGE_BODIES * 1024 * 1024 - 100_000
