@@ -144,12 +144,12 @@ def test_a_stream_ends_when_no_line_comes_however_many_bytes_do(started):
 
 def test_lines_that_come_in_time_keep_a_stream_open(started):
     async def slowly():
-        for _ in range(12):
-            await asyncio.sleep(0.1)
+        for _ in range(5):
+            await asyncio.sleep(0.5)
             yield b'"a"\n'
 
-    rows = stream(started(limits=Limits(body_timeout=0.9)), slowly())
-    assert [row["index"] for row in rows] == list(range(12))
+    rows = stream(started(limits=Limits(body_timeout=2)), slowly())
+    assert [row["index"] for row in rows] == list(range(5))
 
 
 def test_a_line_in_20_000_pieces_after_15_megabytes_is_no_more_work_than_another(client):
