@@ -165,9 +165,10 @@ def drain_seconds() -> float:
     """How long the service may take to end: requests that were taken on are answered."""
     from rubriek.server.limits import Limits
     from rubriek.server.running import DRAIN_SECONDS
+    from rubriek.server.sockets import MAX_LAST_SECONDS
 
     limits = Limits()
-    return DRAIN_SECONDS + limits.timeout + limits.body_timeout
+    return DRAIN_SECONDS + MAX_LAST_SECONDS + limits.timeout + limits.body_timeout
 
 
 # kubernetes.yaml

@@ -50,3 +50,22 @@ def test_a_key_that_occurs_twice_is_found_among_many(keys):
 def test_what_is_not_a_json_number_is_refused(text):
     with pytest.raises(ValueError):
         parse(text)
+
+
+@given(VALUES)
+def test_values_are_counted_before_any_is_made(value):
+    text = json.dumps(value)
+
+    def count(value) -> int:
+        inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        return 1 + sum(map(count, inner))
+
+    assert parse(text, max_values=2 * count(value)) == value
+    if count(value) > 1:
+        with pytest.raises(ValueError, match="more than"):
+            parse(text, max_values=count(value) - 1)
+
+
+def test_commas_in_strings_are_no_values():
+    texts = ["a, b [c] {d}" * 1000, '\\", "' * 1000]
+    assert parse(json.dumps(texts), max_values=3) == texts

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rubriek.word_boundaries import segments, words
+from rubriek.word_boundaries import SECTION, _splitter, segments, words
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,31 @@ def test_segments_cover_a_text_without_gaps(text):
     assert "".join(text[start:end] for start, end in found) == text
     assert all(start < end for start, end in found)
     assert all(left[1] == right[0] for left, right in pairwise(found))
+
+
+PIECES = [
+    "a",
+    "b'",
+    "'",
+    "1.",
+    "\u0301",
+    "\u200d",
+    "👩",
+    "🇳",
+    " ",
+    "\r\n",
+    "\u200b",
+    "漢",
+    "ן",
+    "_",
+    "can't ",
+]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=40), st.integers(1, 400))
+def test_long_texts_are_cut_where_they_are_cut_as_a_whole(pieces, times):
+    text = ("".join(pieces) * times)[: 4 * SECTION]
+    assert segments(text) == [place for _, place in _splitter().pre_tokenize_str(text)]
 
 
 @given(st.text(max_size=200))

@@ -233,15 +233,18 @@ def _read(classifier: Classifier, text: str, body: int) -> int:
     """Find the end of the word with the last piece that the model reads."""
     characters = 16 * body
     while True:
-        ends = [end for _, end in segments(text[:characters])]
-        if characters < len(text):
-            del ends[-1:]  # it may go on
-        last = bisect_left(ends, body, key=lambda end: _count(classifier, text[:end]))
-        if last < len(ends):
-            return ends[last]
-        if characters >= len(text):
+        whole = characters >= len(text)
+        # Words are only looked for where they are found: a text may have few pieces and 200,000 segments.
+        if _count(classifier, text[:characters]) >= body:
+            ends = [end for _, end in segments(text[:characters])]
+            if not whole:
+                del ends[-2:]  # they may go on
+            last = bisect_left(ends, body, key=lambda end: _count(classifier, text[:end]))
+            if last < len(ends):
+                return ends[last]
+        if whole:
             return len(text)
-        characters *= 2
+        characters *= 4
 
 
 def _first_read(classifier: Classifier, text: str, body: int) -> int:

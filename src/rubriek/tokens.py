@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 CHARACTERS_AT_ONCE = 1_000_000
 """The library's own result holds every piece as a string, so long lists are handed to it in parts."""
+QUICK = 2000
+"""Characters up to which a text is tokenised by the library's method for one text. It is the quicker one, but
+all of Python's threads stand still meanwhile."""
 LONG = 50_000
 """Characters from which a text is cut into sections that are tokenised side by side."""
 
@@ -185,7 +188,15 @@ class HuggingFaceTokenizer:
         if self._parallel and len(texts) > 1:
             encodings = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
             return (encoding.ids for encoding in encodings)
-        return (self._tokenizer.encode(text, add_special_tokens=False).ids for text in texts)
+        return map(self._encode_one, texts)
+
+    def _encode_one(self, text: str) -> list[int]:
+        if len(text) > QUICK:
+            (encoding,) = self._tokenizer.encode_batch_fast([text], add_special_tokens=False)
+        else:
+            encoding = self._tokenizer.encode(text, add_special_tokens=False)
+        ids: list[int] = encoding.ids
+        return ids
 
 
 def _sections(text: str) -> list[str]:

@@ -6,6 +6,8 @@ import unicodedata
 from functools import cache
 from typing import Any
 
+SECTION = 2000
+"""Characters that are cut at once. Cutting holds Python's lock, for which every other thread waits."""
 _READ = frozenset("LMNS")  # general categories: letters, marks, numbers, symbols
 
 
@@ -31,7 +33,20 @@ def segments(text: str) -> list[tuple[int, int]]:
     >>> [text[start:end] for text in ["3,5 %, hè"] for start, end in segments(text)]
     ['3,5', ' ', '%', ',', ' ', 'hè']
     """
-    return [place for _, place in _splitter().pre_tokenize_str(text)]
+    found: list[tuple[int, int]] = []
+    start, size = 0, SECTION
+    while start < len(text):
+        section = text[start : start + size]
+        places = [(start + first, start + last) for _, (first, last) in _splitter().pre_tokenize_str(section)]
+        if start + size < len(text):
+            # A boundary may depend on the segment after the next: "can" + "'" + "t" is one word.
+            del places[-2:]
+            if not places:
+                size *= 2
+                continue
+        found += places
+        start, size = found[-1][1], SECTION
+    return found
 
 
 def words(text: str) -> list[tuple[int, int]]:
@@ -55,11 +70,10 @@ def words(text: str) -> list[tuple[int, int]]:
     >>> [text[start:end] for start, end in words(text)]
     ['De', 'oud', 'minister', '3,5', 'erbij']
     """
-    return [
-        (start, end)
-        for start, end in segments(text)
-        if any(unicodedata.category(character)[0] in _READ for character in text[start:end])
-    ]
+    read = {character for character in set(text) if unicodedata.category(character)[0] in _READ}
+    if not read:
+        return []
+    return [(start, end) for start, end in segments(text) if not read.isdisjoint(text[start:end])]
 
 
 @cache

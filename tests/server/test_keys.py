@@ -15,7 +15,18 @@ def test_a_file_of_keys(tmp_path):
     assert not keys.open_to("Bearer # redactie")
 
 
-@pytest.mark.parametrize("content", [b"", b"# niets\n", b"kort\n", b"\xff\xfe", b"a" * 1_100_000])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"# niets\n",
+        b"kort\n",
+        b"\xff\xfe",
+        b"a" * 1_100_000,
+        "een-sleutel-vol-\u00e9\u00e9n-teken\n".encode(),
+        b"een-sleutel-met\x00-nul-erin\n",
+    ],
+)
 def test_files_that_hold_no_keys(tmp_path, content):
     file = tmp_path / "keys"
     file.write_bytes(content)

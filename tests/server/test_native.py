@@ -93,6 +93,14 @@ def test_health(client):
         assert client.get(path).status_code == 200
 
 
+@pytest.mark.parametrize("path", ["/health/ready", "/v1/models", "/docs", "/info"])
+def test_a_slash_at_the_end_makes_no_difference_and_no_redirect(client, path):
+    assert client.get(f"{path}/", follow_redirects=False).status_code == 200
+    answer = client.post("/v1/classify/", json={"text": "a"}, follow_redirects=False)
+    assert answer.status_code == 200
+    assert client.get(f"{path}//", follow_redirects=False).status_code == 404
+
+
 def value(metrics: str, name: str, **labels: str) -> float:
     """Read a number off the page of metrics; 0 where it is not there yet."""
     wanted = "".join(f'(?=[^}}]*{label}="{re.escape(text)}")' for label, text in labels.items())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -84,12 +85,12 @@ class Load:
 
 def test_sigterm_under_load_loses_no_request_that_was_taken_on(tiny_a):
     with serving("--model", f"tiny-a={tiny_a.folder}") as service:
-        load = Load(service.url)
+        load = Load(service.url, clients=24)
         service.send(signal.SIGTERM)
         load.wait()
         status = service.wait()
     assert (status, load.lost) == (0, [])
-    assert load.refused == 8
+    assert load.refused == 24
     assert not [line for line in service.log if line.get("level") == "error"]
 
 
@@ -130,6 +131,37 @@ def test_reloading_under_load_drops_no_request(tiny_a):
         load.stop()
     assert load.lost == []
     assert load.refused == 0
+
+
+def test_many_sighups_at_once_are_a_few_reloads(tiny_a):
+    with serving("--model", f"tiny-a={tiny_a.folder}") as service:
+        for _ in range(40):
+            service.send(signal.SIGHUP)
+        service.logged("the models were loaded anew")
+        assert ask(service.url)[0] == 200
+        service.send(signal.SIGTERM)
+        assert service.wait() == 0
+    assert sum("anew" in line["message"] for line in service.log) <= 5
+
+
+@pytest.mark.parametrize("closed", ["2>&-", "<&- >&- 2>&-"])
+def test_it_answers_and_ends_with_its_standard_files_closed(tiny_a, closed):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-c", MAIN, "serve", "--port", str(port), "--model", f"a={tiny_a.folder}"]
+    service = subprocess.Popen(["sh", "-c", f"exec {shlex.join(command)} {closed}"])
+    try:
+        url = f"http://127.0.0.1:{port}"
+        while True:
+            try:
+                assert ask(url)[0] == 200
+                break
+            except urllib.error.URLError:
+                assert service.poll() is None
+        service.terminate()
+        assert service.wait(PATIENCE) == 0
+    finally:
+        service.kill()
 
 
 def test_several_workers_answer_count_together_and_replace_each_other(tiny_a):
@@ -196,7 +228,7 @@ def connected(port: int) -> socket.socket:
 
 
 def head(length: int) -> bytes:
-    kind = b"Host: x\r\nContent-Type: application/json"
+    kind = b"Host: localhost\r\nContent-Type: application/json"
     return b"POST /v1/classify HTTP/1.1\r\n%s\r\nContent-Length: %d\r\n\r\n" % (kind, length)
 
 

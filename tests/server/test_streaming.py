@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
+from collections.abc import AsyncIterator
 
 import pytest
+
+from rubriek.server import Limits
+from rubriek.server.bodies import MAX_LARGE_BODIES
 
 NDJSON = {"Content-Type": "application/x-ndjson"}
 
@@ -82,3 +87,91 @@ def test_answers_come_while_the_body_is_still_open(process):
     connection.send(b"0\r\n\r\n")
     assert answer.read() == b""
     connection.close()
+
+
+def test_an_id_comes_back_with_the_error_of_its_line(client):
+    lines = [
+        b'{"text": 7, "id": "a"}',
+        b'{"id": 8}',
+        b'{"tekst": "x", "id": "c"}',
+        b'{"id": true, "text": "a"}',
+    ]
+    _, rows = post(client, [*lines, b"{"])
+    assert all("error" in row for row in rows)
+    assert [row["id"] for row in rows[:3]] == ["a", 8, "c"]
+    own = {row["id"] for row in rows[3:]}
+    assert len(own) == 1
+    assert not own & {True, "a"}
+
+
+def stream(client, chunks: AsyncIterator[bytes]) -> list[dict]:
+    """Play a client whose body comes in these parts; return the lines it gets."""
+    sent: list[dict] = []
+
+    async def receive():
+        async for chunk in chunks:
+            return {"type": "http.request", "body": chunk, "more_body": True}
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST",
+        "path": "/v1/classify", "raw_path": b"/v1/classify", "query_string": b"", "root_path": "",
+        "scheme": "http", "headers": [(b"content-type", b"application/x-ndjson")], "client": None,
+        "server": None,
+    }  # fmt: skip
+
+    async def call():
+        await asyncio.wait_for(client.app(scope, receive, send), 60)
+
+    client.portal.call(call)
+    return [json.loads(line) for line in b"".join(m.get("body", b"") for m in sent).splitlines()]
+
+
+def test_a_stream_ends_when_no_line_comes_however_many_bytes_do(started):
+    async def drips():
+        yield b'"een regel"\n'
+        while True:
+            await asyncio.sleep(0.01)
+            yield b"a"
+
+    answered, end = stream(started(limits=Limits(body_timeout=0.3)), drips())
+    assert answered["index"] == 0
+    assert (end["error_type"], end["incomplete"]) == ("Timeout", True)
+
+
+def test_lines_that_come_in_time_keep_a_stream_open(started):
+    async def slowly():
+        for _ in range(5):
+            await asyncio.sleep(0.5)
+            yield b'"a"\n'
+
+    rows = stream(started(limits=Limits(body_timeout=2)), slowly())
+    assert [row["index"] for row in rows] == list(range(5))
+
+
+def test_a_line_in_20_000_pieces_after_15_megabytes_is_no_more_work_than_another(client):
+    async def drips():  # joined anew for each piece, it would be 300 GB
+        yield b'"' + b"a" * 15_000_000
+        for _ in range(20_000):
+            await asyncio.sleep(0)
+            yield b"a"
+
+    (row,) = stream(client, drips())
+    assert (row["index"], row["error_type"]) == (0, "Validation")
+
+
+def test_unfinished_lines_share_the_room_for_bodies(started):
+    client = started(limits=Limits(body_bytes=1024 * 1024))
+    room = client.app.state.service.room
+    room.taken = MAX_LARGE_BODIES * 1024 * 1024 - 100_000
+
+    async def long_line():
+        yield b'"' + b"a" * 100_000
+        yield b"a" * 100_000
+
+    (end,) = stream(client, long_line())
+    assert (end["error_type"], end["incomplete"]) == ("Overloaded", True)
+    assert room.taken == MAX_LARGE_BODIES * 1024 * 1024 - 100_000

@@ -60,3 +60,30 @@ def test_pairs_and_other_shapes_are_refused(client, inputs):
     answer = client.post("/predict", json={"inputs": inputs})
     assert answer.status_code == 422
     assert "[[string], [string], ...]" in answer.json()["expected"]
+
+
+def test_health_is_an_empty_answer(client):
+    answer = client.get("/health")
+    assert (answer.status_code, answer.content) == (200, b"")
+    service = client.app.state.service
+    service.draining = True
+    try:
+        answer = client.get("/health")
+    finally:
+        service.draining = False
+    assert (answer.status_code, answer.json()["error_type"]) == (503, "Unhealthy")
+
+
+def test_info_has_the_original_s_fields(client, tiny):
+    info = client.get("/info").json()
+    assert (info["model_id"], info["model_dtype"]) == ("tiny-a", "fp32")
+    classifier = info["model_type"]["classifier"]
+    assert [classifier["id2label"][str(number)] for number in range(len(tiny.labels))] == list(tiny.labels)
+    assert classifier["label2id"][tiny.labels[-1]] == len(tiny.labels) - 1
+    assert info["max_input_length"] == tiny.bundle.max_length
+    # Of router/src/lib.rs, version 1.9.
+    assert set(info) == {
+        "model_id", "model_sha", "model_dtype", "served_model_name", "model_type", "max_concurrent_requests",
+        "max_input_length", "max_batch_tokens", "max_batch_requests", "max_client_batch_size",
+        "auto_truncate", "tokenization_workers", "version", "sha", "docker_label",
+    }  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,14 @@ from rubriek.cli.options import engine_option, precision_option, threads_option
     help="Site whose pages may call the service (CORS); may be repeated. [default: none]",
 )
 @click.option(
+    "--allowed-hosts",
+    "hosts",
+    multiple=True,
+    metavar="NAME",
+    help="Host name that requests may be addressed to, besides loopback's; may be repeated. "
+    "[default: any; on loopback without keys, none]",
+)
+@click.option(
     "--queue-tokens",
     type=click.IntRange(min=512),
     metavar="N",
@@ -101,6 +110,7 @@ def serve(
     workers: int,
     keys_file: Path | None,
     origins: tuple[str, ...],
+    hosts: tuple[str, ...],
     log_level: str,
     **settings: Any,
 ) -> None:
@@ -116,11 +126,21 @@ def serve(
       rubriek serve --host 0.0.0.0 --keys keys.txt --workers 4
       curl -H 'Content-Type: application/json' -d '{"text": "Beurs sluit hoger"}' localhost:8000/v1/classify
     """  # noqa: D301 -- click reads \b
-    from rubriek.server import Limits, logs, running, sockets
+    _open_standard_files()
+    from rubriek.server import Limits, logs, running, sites, sockets
 
     computed = {name: settings.pop(name) for name in ("engine", "precision", "threads")}
     limits = Limits(**{name: value for name, value in settings.items() if value is not None})
-    deployment = running.Deployment(models, **computed, limits=limits, keys_file=keys_file, origins=origins)
+    private = sites.is_loopback(host)
+    deployment = running.Deployment(
+        models,
+        **computed,
+        limits=limits,
+        keys_file=keys_file,
+        # Without a key, whoever can have a browser here send requests would be let in.
+        hosts=hosts if hosts or (private and not keys_file) else None,
+        origins=origins,
+    )
     logs.set_up(log_level)
     listening = sockets.listen(host, port)
     url = sockets.url_of(listening)
@@ -128,7 +148,7 @@ def serve(
     def started() -> None:
         click.echo(f"Serving {', '.join(models)} on {url} (routes: {url}/docs)")
 
-    if not keys_file and host not in ("127.0.0.1", "::1", "localhost"):
+    if not keys_file and not private:
         logging.getLogger("rubriek.server").warning(
             "everybody who reaches %s may use this service; --keys FILE asks for a key", url
         )
@@ -138,3 +158,12 @@ def serve(
         from rubriek.server.workers import Workers
 
         Workers(deployment, workers, listening, log_level, started).run()
+
+
+def _open_standard_files() -> None:
+    """Open stdin, stdout and stderr where they were closed: else sockets get their numbers, and messages."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest number that is free

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rubriek.classifier import Classifier
+    from rubriek.explaining import Explanation, Occlusion
     from rubriek.models.bundle import ProblemType
     from rubriek.prepared import Prepared
     from rubriek.server.limits import Limits
@@ -38,6 +39,11 @@ CHARACTERS_IN_THE_LOOP = 2000
 back, on a machine that is busy, takes longer."""
 ROWS_IN_THE_LOOP = 16
 """More rows than these are turned into results in a thread."""
+CHARACTERS_OF_LONG = 20_000
+"""More than these are tokenised in a thread that is for long work alone: the model reads a part of them only,
+but all are tokenised, and short texts must not wait for that."""
+MAX_EXPLANATIONS = 8
+"""Explanations that are under way or wait for their turn; one is read at a time."""
 LONGEST_RETRY_AFTER = 60
 
 
@@ -84,29 +90,77 @@ class Answering:
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self._threads = ThreadPoolExecutor(2, "rubriek-text")
+        self._long = ThreadPoolExecutor(1, "rubriek-long")
+        self._explanations = 0
+        self._turn = asyncio.Lock()
 
     def close(self) -> None:
         """End the threads."""
         self._threads.shutdown()
+        self._long.shutdown()
 
-    async def in_thread(self, work: Any, *arguments: Any) -> Any:
-        """Do in a thread what takes long."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
+    async def in_thread(self, work: Any, *arguments: Any, long: bool = False) -> Any:
+        """Do in a thread what would hold up the event loop; long work has a thread of its own."""
+        threads = self._long if long else self._threads
+        return await asyncio.get_running_loop().run_in_executor(threads, work, *arguments)
+
+    @contextlib.contextmanager
+    def explaining(self) -> Iterator[None]:
+        """Begin an explanation, before anything of its request is read.
+
+        Raises
+        ------
+        Problem
+            429 if too many are under way already.
+        """
+        if self._explanations >= MAX_EXPLANATIONS:
+            raise overloaded(self._explanations)
+        self._explanations += 1
+        try:
+            yield
+        finally:
+            self._explanations -= 1
+
+    async def explanation(
+        self, question: Question, choose: Callable[[], Occlusion], text: str, spans: int, timing: Timing
+    ) -> Explanation:
+        """Explain an answer, once those that came before are explained.
+
+        Parameters
+        ----------
+        choose : callable
+            Chooses what to leave out of the text.
+        spans : int
+            How often at most.
+
+        Raises
+        ------
+        Problem
+            429 if the queue has no room for its first part.
+        """
+        scheduler = question.served.scheduler
+        first = min((spans + 1) * self._estimate(text, question), self._most_at_once)
+        if not scheduler.has_room(first):
+            raise overloaded(scheduler.waiting_seconds)
+        async with self._turn:
+            occlusion: Occlusion = await self.in_thread(choose, long=True)
+            rows = await self.rows(question, occlusion.variants, timing, waits=True)
+        return occlusion.explained(rows)
 
     async def rows(
-        self, question: Question, texts: Sequence[str | None], timing: Timing
+        self, question: Question, texts: Sequence[str | None], timing: Timing, *, waits: bool = False
     ) -> list[dict[str, Any]]:
         """Answer all texts of a request.
 
         Raises
         ------
         Problem
-            If the queue has no room for the first of them.
+            If the queue has no room for the first of them, unless it waits for room; see `part`.
         """
         parts = self._parts(texts, question)
         first = next(parts)
         if len(first) == len(texts):
-            return await self.part(question, first, timing)
+            return await self.part(question, first, timing, waits=waits)
         rows: list[dict[str, Any]] = []
 
         async def all_parts() -> AsyncIterator[Sequence[str | None]]:
@@ -114,7 +168,7 @@ class Answering:
             for part in parts:
                 yield part
 
-        async for answered in self.stream(question, all_parts(), timing):
+        async for answered in self.stream(question, all_parts(), timing, waits=waits):
             rows += answered
         return rows
 
@@ -180,13 +234,20 @@ class Answering:
         return rows
 
     async def _prepared(self, question: Question, texts: Sequence[str | None]) -> Prepared:
-        if sum(len(text) for text in texts if text) <= CHARACTERS_IN_THE_LOOP:
+        characters = sum(len(text) for text in texts if text)
+        if characters <= CHARACTERS_IN_THE_LOOP:
             return prepare(question, texts)
-        prepared: Prepared = await self.in_thread(prepare, question, texts)
+        prepared: Prepared = await self.in_thread(
+            prepare, question, texts, long=characters > CHARACTERS_OF_LONG
+        )
         return prepared
 
+    @property
+    def _most_at_once(self) -> int:
+        return self.limits.queue_tokens // SHARE_OF_QUEUE
+
     def _parts(self, texts: Sequence[str | None], question: Question) -> Iterator[Sequence[str | None]]:
-        most = self.limits.queue_tokens // SHARE_OF_QUEUE
+        most = self._most_at_once
         start = tokens = 0
         for place, text in enumerate(texts):
             tokens += self._estimate(text, question)

@@ -17,6 +17,7 @@ from rubriek.server.limits import Limits
 from rubriek.server.observed import Observed, http_problem
 from rubriek.server.page import Page
 from rubriek.server.service import Service
+from rubriek.server.sites import Sites
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -30,6 +31,7 @@ def create_app(
     *,
     limits: Limits | None = None,
     keys: Keys | None = None,
+    hosts: Sequence[str] | None = None,
     origins: Sequence[str] = (),
     reload: Callable[[], Mapping[str, Classifier]] | None = None,
 ) -> Starlette:
@@ -43,6 +45,8 @@ def create_app(
         What it takes on.
     keys : Keys, optional
         What opens it. Default: it is open to all that reach it.
+    hosts : sequence of str, optional
+        Host names that requests may be addressed to, besides loopback's. Default: any.
     origins : sequence of str, default none
         Sites whose pages may call it (CORS), e.g. ``"https://nieuws.example"``.
     reload : callable, optional
@@ -63,7 +67,7 @@ def create_app(
     >>> answer.json()["results"][0]["label"]
     'Economie'
     """
-    service = Service(models, limits or Limits(), keys or Keys(), reload)
+    service = Service(models, limits or Limits(), keys or Keys(), Sites(hosts, origins), reload)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -79,6 +83,7 @@ def create_app(
         exception_handlers={HTTPException: _not_routed},
         lifespan=lifespan,
     )
+    app.router.redirect_slashes = False  # `Observed` takes a slash off the end
     app.state.service = service
     return app
 
@@ -90,6 +95,8 @@ def routes() -> list[Route]:
         Route("/v1/classify", native.classify, methods=["POST"]),
         Route("/v1/explain", explaining.explain, methods=["POST"]),
         Route("/v1/models", native.models, methods=["GET"]),
+        Route("/health", tei.health, methods=["GET"]),
+        Route("/info", tei.info, methods=["GET"]),
         Route("/predict", tei.predict, methods=["POST"]),
         Route("/models/{model}", huggingface.text_classification, methods=["POST"]),
         Route("/", huggingface.text_classification, methods=["POST"]),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from rubriek.explaining import SPANS, Occlusion, occlude
+from rubriek.explaining import SPANS, Explanation, Occlusion, occlude
+from rubriek.server.answering import Question, Timing
 from rubriek.server.problems import invalid
-from rubriek.server.replies import answered, require_json, service_of
+from rubriek.server.replies import answered, service_of
 from rubriek.server.requests import a_text, an_object, kind_of, optional
 
 if TYPE_CHECKING:
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from rubriek.server.limits import Limits
+    from rubriek.server.served import Served
+    from rubriek.server.service import Service
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +88,30 @@ async def explain(request: Request) -> Response:
     queue, where they do not hold up the texts of others. No more is read for an explanation than may wait.
     """
     service = service_of(request)
-    require_json(request)
-    asked: ExplainRequest = await service.json(request, lambda value: parse_explain(value, service.limits))
-    served = service.models.get(asked.model)
-    classifier = served.classifier
+    with service.answering.explaining():
+        asked: ExplainRequest = await service.json(
+            request, lambda value: parse_explain(value, service.limits)
+        )
+        name = service.models.get(asked.model).name
+        explanation = await service.while_wanted(request, name, _explained(service, asked))
+    return answered(request, {"model": name, **asdict(explanation)})
 
-    def choose() -> Occlusion:
-        options = classifier.options.replaced({"overflow": "truncate", **asked.options})
-        pieces = service.limits.queue_tokens
-        return occlude(classifier, asked.text, options, label=asked.label, spans=asked.spans, pieces=pieces)
 
-    occlusion = await service.answering.in_thread(choose)
-    rows = await service.rows(request, served, occlusion.variants, asked.options)
-    return answered(request, {"model": served.name, **asdict(occlusion.explained(rows))})
+def _explained(
+    service: Service, asked: ExplainRequest
+) -> Callable[[Served, Timing], Coroutine[Any, Any, Explanation]]:
+
+    def explained(served: Served, timing: Timing) -> Coroutine[Any, Any, Explanation]:
+        question = Question(served, {"overflow": "truncate", **asked.options})
+
+        def choose() -> Occlusion:
+            classifier = served.classifier
+            options = classifier.options.replaced(question.options)
+            pieces = service.limits.queue_tokens
+            return occlude(
+                classifier, asked.text, options, label=asked.label, spans=asked.spans, pieces=pieces
+            )
+
+        return service.answering.explanation(question, choose, asked.text, asked.spans, timing)
+
+    return explained

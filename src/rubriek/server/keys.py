@@ -9,8 +9,8 @@ from pathlib import Path
 
 from rubriek.errors import FileError
 
-LEAST = 16
-MOST_BYTES = 1_000_000
+MIN_CHARACTERS = 16
+MAX_BYTES = 1_000_000
 
 
 class Keys:
@@ -55,21 +55,26 @@ class Keys:
         Raises
         ------
         FileError
-            If it cannot be read, holds no key, or one that is too short to be a secret.
+            If it cannot be read, holds no key, or one that is too short to be a secret or that no header can
+            carry.
         """
         try:
-            if file.stat().st_size > MOST_BYTES:
+            if file.stat().st_size > MAX_BYTES:
                 raise FileError(
-                    f"{file} is too large for a file of keys.", expected=f"at most {MOST_BYTES} bytes"
+                    f"{file} is too large for a file of keys.", expected=f"at most {MAX_BYTES} bytes"
                 )
             lines = file.read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:
             raise FileError(f"The file of keys cannot be read: {file}.", found=str(error)) from error
         keys = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
-        if not keys or min(map(len, keys)) < LEAST:
+        short = any(len(key) < MIN_CHARACTERS for key in keys)
+        # No header carries other characters, so such a key would open nothing.
+        unsendable = any(not (key.isascii() and key.isprintable()) for key in keys)
+        if not keys or short or unsendable:
+            bad = "a key that is too short" if short else "a key that is not ASCII"
             raise FileError(
-                f"{file} holds " + ("a key that is too short." if keys else "no keys."),
-                expected=f"keys of at least {LEAST} characters, one on each line",
+                f"{file} holds {bad if keys else 'no keys'}.",
+                expected=f"keys of at least {MIN_CHARACTERS} printable ASCII characters, one on each line",
                 hint="python -c 'import secrets; print(secrets.token_urlsafe())' makes one",
             )
         return cls(keys)

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import Response
 
 import rubriek
+from rubriek.server.bodies import JSON, UNTYPED
 from rubriek.server.observed import Exchange
 from rubriek.server.problems import Problem, invalid
-from rubriek.server.replies import JSON, json_bytes, plain, service_of, timing_headers
-from rubriek.server.requests import an_object, optional, parse_json
+from rubriek.server.replies import json_bytes, plain, service_of, timing_headers
+from rubriek.server.requests import a_text, an_object, optional, parse_json
 from rubriek.server.tensors import output, texts_of
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from rubriek.server.limits import Limits
     from rubriek.server.served import Served
 
+BINARY = "application/octet-stream"
 HEADER_LENGTH = "Inference-Header-Content-Length"
 VERSION = "1"
 OUTPUTS = {"label": "BYTES", "score": "FP32", "scores": "FP32", "tokens": "INT32", "truncated": "BOOL"}
@@ -49,7 +51,7 @@ class InferRequest:
     outputs: tuple[tuple[str, bool], ...]
 
 
-def parse_infer(body: bytes, header_length: int | None, limits: Limits) -> InferRequest:
+def parse_infer(body: bytes | bytearray, header_length: int | None, limits: Limits) -> InferRequest:
     """Check what was sent.
 
     Parameters
@@ -78,7 +80,10 @@ def parse_infer(body: bytes, header_length: int | None, limits: Limits) -> Infer
         raise invalid(
             f"{HEADER_LENGTH} does not fit the body.", expected=f"at most {len(body)}", found=str(length)[:20]
         )
-    given = an_object(parse_json(body[:length]), "The body", ("id", "parameters", "inputs", "outputs"))
+    whole = memoryview(body)
+    given = an_object(
+        parse_json(whole[:length], limits.json_values), "The body", ("id", "parameters", "inputs", "outputs")
+    )
     inputs = given.get("inputs")
     if not isinstance(inputs, list) or len(inputs) != 1:
         raise invalid(
@@ -86,7 +91,7 @@ def parse_infer(body: bytes, header_length: int | None, limits: Limits) -> Infer
             expected="one BYTES tensor of texts",
             found=f"{len(inputs)} inputs" if isinstance(inputs, list) else "no array",
         )
-    texts, used = texts_of(inputs[0], memoryview(body)[length:], limits)
+    texts, used = texts_of(inputs[0], whole[length:], limits)
     if length + used != len(body):
         raise invalid(
             "The body is longer than its tensors.",
@@ -96,7 +101,10 @@ def parse_infer(body: bytes, header_length: int | None, limits: Limits) -> Infer
         )
     parameters = optional(given, "parameters", dict) or {}
     binary = parameters.get("binary_data_output") is True
-    return InferRequest(texts, optional(given, "id", str), _outputs(optional(given, "outputs", list), binary))
+    name = optional(given, "id", str)
+    if name is not None:
+        a_text(name, "id", limits)
+    return InferRequest(texts, name, _outputs(optional(given, "outputs", list), binary))
 
 
 def _outputs(asked: list[Any] | None, binary: bool) -> tuple[tuple[str, bool], ...]:
@@ -126,7 +134,8 @@ async def infer(request: Request) -> Response:
     """Answer ``POST /v2/models/{model}/infer``."""
     service = service_of(request)
     served = _model(request)
-    body = await service.body(request)
+    # Triton's own client names no type. Nor may a page of another site; `sites` keeps that out by its origin.
+    body = await service.body(request, JSON, BINARY, UNTYPED)
     header_length = _header_length(request)
     asked: InferRequest = await service.parsed(
         len(body), lambda: parse_infer(body, header_length, service.limits)
@@ -146,7 +155,7 @@ async def infer(request: Request) -> Response:
     if not any(binary for _, binary in asked.outputs):
         return Response(head, 200, headers, JSON)
     headers[HEADER_LENGTH] = str(len(head))
-    return Response(head + data, 200, headers, "application/octet-stream")
+    return Response(head + data, 200, headers, BINARY)
 
 
 def _values(name: str, rows: list[dict[str, Any]], labels: Sequence[str]) -> tuple[list[int], list[Any]]:

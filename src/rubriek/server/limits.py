@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+MAX_CONNECTIONS = 4096
+"""More at once are answered 503. Of headlines, the queue holds a thousand: it is full long before, and says
+429 and when to come again."""
+MAX_OTHER_VALUES = 1000
+"""Values in the JSON of a body beside its texts."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -39,3 +45,8 @@ class Limits:
     timeout: float = 30.0
     body_timeout: float = 10.0
     cache: int = 0
+
+    @property
+    def json_values(self) -> int:
+        """Most values in the JSON of a body: each text may stand in an array of its own."""
+        return 2 * self.texts + MAX_OTHER_VALUES

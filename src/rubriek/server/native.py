@@ -8,16 +8,9 @@ from starlette.responses import Response
 
 from rubriek.server import metrics
 from rubriek.server.answering import ROWS_IN_THE_LOOP
+from rubriek.server.bodies import JSON, media_type
 from rubriek.server.observed import Exchange
-from rubriek.server.replies import (
-    JSON,
-    json_bytes,
-    media_type,
-    plain,
-    require_json,
-    service_of,
-    timing_headers,
-)
+from rubriek.server.replies import json_bytes, plain, service_of, timing_headers
 from rubriek.server.requests import ClassifyRequest, parse_classify
 from rubriek.server.streaming import NDJSON, classify_stream
 
@@ -30,7 +23,6 @@ async def classify(request: Request) -> Response:
     service = service_of(request)
     if media_type(request) == NDJSON:
         return await classify_stream(request)
-    require_json(request)
     asked: ClassifyRequest = await service.json(request, lambda value: parse_classify(value, service.limits))
     served = service.models.get(asked.model)
     rows = await service.rows(request, served, asked.texts, asked.options)
@@ -63,10 +55,9 @@ async def live(request: Request) -> Response:
 async def ready(request: Request) -> Response:
     """Answer ``GET /health/ready``: the models are loaded, and the end is not near."""
     service = service_of(request)
-    if service.draining or not service.started:
-        word = "ending" if service.draining else "starting"
-        return plain({"status": word}, 503)
-    return plain({"status": "ready"})
+    if service.ready:
+        return plain({"status": "ready"})
+    return plain({"status": "ending" if service.draining else "starting"}, 503)
 
 
 async def exposition(request: Request) -> Response:

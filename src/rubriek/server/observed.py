@@ -20,6 +20,7 @@ from rubriek.server.problems import Problem
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+    from rubriek.server.bodies import Share
     from rubriek.server.service import Service
 
 log = logging.getLogger("rubriek.server.requests")
@@ -39,6 +40,7 @@ class Exchange:
 
     id: str
     start: float
+    share: Share
     model: str | None = None
     timing: Timing = field(default_factory=Timing)
 
@@ -71,7 +73,7 @@ class Observed:
             return
         start = time.perf_counter()
         headers = Headers(scope=scope)
-        exchange = Exchange(_id_of(headers), start)
+        exchange = Exchange(_id_of(headers), start, self._service.room.share())
         scope.setdefault("state", {})["exchange"] = exchange
         status = 0
 
@@ -82,7 +84,13 @@ class Observed:
                 self._add_headers(message, exchange)
             await send(message)
 
+        path = scope["path"]
+        if len(path) > 1 and path.endswith(
+            "/"
+        ):  # a redirect would name http:// where a proxy speaks https://
+            scope["path"] = path[:-1]
         try:
+            self._service.sites.check(scope["method"], headers)
             self._check_key(scope, headers)
             if scope["method"] == "POST":
                 self._service.refuse_if_full()
@@ -93,6 +101,7 @@ class Observed:
                 raise  # too late for an answer; the server breaks the connection off, so that it shows
             await problem.response(exchange.id)(scope, receive, sending)
         finally:
+            exchange.share.release()
             self._told(scope, exchange, status, time.perf_counter() - start)
 
     def _check_key(self, scope: Scope, headers: Headers) -> None:

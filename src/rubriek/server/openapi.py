@@ -5,28 +5,30 @@ from __future__ import annotations
 from typing import Any
 
 import rubriek
-from rubriek.server.kserve import HEADER_LENGTH, VERSION
+from rubriek.server.bodies import JSON
+from rubriek.server.kserve import BINARY, HEADER_LENGTH, VERSION
 from rubriek.server.limits import Limits
 from rubriek.server.schemas import STRING, Schema, components, option_schemas, ref
 from rubriek.server.streaming import NDJSON
 
-JSON = "application/json"
-BINARY = "application/octet-stream"
-
 ERRORS = {
     400: "The body is not JSON.",
     401: "The service needs a key.",
+    403: "A page of another site sent this.",
     404: "There is no such model.",
     408: "The body did not arrive in time.",
     413: "A limit is passed, or a text is too long and is not to be cut.",
-    415: "The body is of another type.",
+    415: "The body is of another type, or compressed otherwise than with gzip.",
+    421: "The service does not answer to this host.",
     422: "The body, or a header or an option, is not what is asked for.",
     429: "Too much waits already; `Retry-After` says when to come again.",
+    431: "The headers are too large.",
     500: "The service failed on this request; its log has the cause under the `id`.",
-    503: "The service is starting, ending, or has too many connections.",
+    503: "The service is starting or ending, or has too many connections or large bodies.",
     504: "There was no answer in time.",
 }
-OF_POSTS = (400, 401, 404, 408, 413, 415, 422, 429, 500, 503, 504)
+OF_ALL = (421, 431, 500, 503)
+OF_POSTS = (400, 401, 403, 404, 408, 413, 415, 422, 429, 504, *OF_ALL)
 
 TIMING = {
     "Server-Timing": ("Milliseconds: tokenize, queue, inference, total.", STRING),
@@ -61,7 +63,8 @@ def document(limits: Limits, models: list[str], *, keys: bool) -> dict[str, Any]
         "info": {
             "title": "rubriek",
             "version": rubriek.__version__,
-            "description": "Text classification. Requests that come together run together.",
+            "description": "Text classification. Requests that come together run together. Bodies may be "
+            "compressed with gzip.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "paths": {**_native(), **_compatible(models), **_state()},
@@ -121,6 +124,7 @@ def _compatible(models: list[str]) -> dict[str, Any]:
                 {JSON: ref("PredictResponse")},
             )
         },
+        "/info": {"get": _get("The first model, as text-embeddings-inference describes it", "Info")},
         "/": {"post": _post("Hugging Face inference, first model", "", *text_classification)},
         "/models/{model}": {
             "post": _post("Hugging Face inference", "", *text_classification, parameters=[model])
@@ -146,6 +150,9 @@ def _compatible(models: list[str]) -> dict[str, Any]:
 
 
 def _state() -> dict[str, Any]:
+    health = _get("Whether it takes requests, as text-embeddings-inference says it", "Status", open_=True)
+    health["responses"]["200"] = _response("It does.", {})
+    health["responses"]["503"] = _response("It is starting or ending.", {JSON: ref("Unhealthy")})
     live = _get("Whether the process answers", "Status", open_=True)
     ready = _get("Whether it takes requests", "Status", open_=True)
     ready["responses"]["503"] = _response("It is starting or ending.", {JSON: ref("Status")})
@@ -153,6 +160,7 @@ def _state() -> dict[str, Any]:
     metrics = _get("Numbers for Prometheus", "Status")
     metrics["responses"]["200"] = _response("Prometheus' text format.", plain)
     return {
+        "/health": {"get": health},
         "/health/live": {"get": live},
         "/health/ready": {"get": ready},
         "/v2/health/live": {"get": live},
@@ -166,7 +174,7 @@ def _get(
 ) -> dict[str, Any]:
     responses = {"200": _response("Here it is.", {JSON: ref(schema)})}
     errors = () if open_ else (401, 404) if parameters else (401,)
-    told: dict[str, Any] = {"summary": summary, "responses": {**responses, **_errors((*errors, 500, 503))}}
+    told: dict[str, Any] = {"summary": summary, "responses": {**responses, **_errors((*errors, *OF_ALL))}}
     if parameters:
         told["parameters"] = parameters
     if open_:

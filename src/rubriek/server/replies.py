@@ -1,4 +1,4 @@
-"""What routes have in common: finding the service, JSON in, JSON out with where the time went."""
+"""What routes have in common: finding the service, JSON out with where the time went."""
 
 from __future__ import annotations
 
@@ -8,40 +8,20 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
+from rubriek.server.bodies import JSON
 from rubriek.server.metrics import STAGES
 from rubriek.server.observed import Exchange
-from rubriek.server.problems import Problem
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
     from rubriek.server.service import Service
 
-JSON = "application/json"
-
 
 def service_of(request: Request) -> Service:
     """Find the service that a request came to."""
     service: Service = request.app.state.service
     return service
-
-
-def media_type(request: Request) -> str:
-    """Read what the body is said to be, without its parameters; empty where nothing is said."""
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
-
-
-def require_json(request: Request) -> None:
-    """Take JSON only, and only where it says so: no form of another site can be sent as such."""
-    given = media_type(request)
-    if given != JSON:
-        raise Problem(
-            415,
-            "Validation",
-            "The body is of a type that is not read here.",
-            expected=f"Content-Type: {JSON}",
-            found=repr(given[:50]) if given else "no Content-Type",
-        )
 
 
 def plain(value: object, status: int = 200) -> Response:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from rubriek.server.limits import Limits
+from rubriek import strict_json
+from rubriek.server.limits import MAX_OTHER_VALUES, Limits
 from rubriek.server.problems import Problem, invalid, too_large
 
 OPTIONS = ("top_k", "threshold", "overflow", "stride", "max_length")
@@ -46,13 +46,13 @@ class ClassifyRequest:
     scores: bool = False
 
 
-def parse_json(body: bytes) -> Any:
+def parse_json(body: bytes | bytearray | memoryview, max_values: int = MAX_OTHER_VALUES) -> Any:
     """Read JSON, strictly.
 
     Raises
     ------
     Problem
-        If it is not UTF-8, not JSON (NaN and infinity are not), or nested without end.
+        400 if it is not UTF-8 or not JSON (see `rubriek.strict_json.parse`), 413 if it has too many values.
 
     Examples
     --------
@@ -60,19 +60,19 @@ def parse_json(body: bytes) -> Any:
     {'text': 'Koning opent museum'}
     """
     try:
-        return json.loads(body.decode("utf-8"), parse_constant=_refuse_constant)
+        return strict_json.parse(str(body, "utf-8"), max_values=max_values)
     except UnicodeDecodeError as error:
         raise Problem(
             400, "Validation", "The body is not UTF-8.", found=f"byte {error.start} does not fit"
         ) from error
-    except RecursionError as error:
-        raise Problem(400, "Validation", "The JSON of the body is nested too deeply.") from error
+    except strict_json.TooManyValuesError as error:
+        raise too_large(
+            "The JSON of the body has too many values.",
+            expected=f"at most {max_values}",
+            hint="send several requests, or stream the texts as application/x-ndjson",
+        ) from error
     except ValueError as error:
         raise Problem(400, "Validation", "The body is not JSON.", found=str(error)) from error
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON number")
 
 
 def parse_classify(value: object, limits: Limits) -> ClassifyRequest:

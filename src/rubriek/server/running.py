@@ -25,8 +25,8 @@ import uvicorn  # noqa: E402
 from rubriek.server.app import create_app  # noqa: E402
 from rubriek.server.connections import Connection  # noqa: E402
 from rubriek.server.keys import Keys  # noqa: E402
-from rubriek.server.limits import Limits  # noqa: E402
-from rubriek.server.sockets import let_nobody_in  # noqa: E402
+from rubriek.server.limits import MAX_CONNECTIONS, Limits  # noqa: E402
+from rubriek.server.sockets import accept_the_rest  # noqa: E402
 
 if TYPE_CHECKING:
     from rubriek.classifier import Classifier
@@ -36,14 +36,9 @@ if TYPE_CHECKING:
 log = logging.getLogger("rubriek.server")
 
 DRAIN_SECONDS = 0.5
-"""Between the signal to end and the closing of the socket: /health/ready says 503, answers say
-``Connection: close``, and whoever connects still is answered."""
-LAST_SECONDS = 0.1
-"""Then no connection begins any more, and those that have begun are accepted."""
-CONNECTIONS = 4096
-"""More at once are answered 503. Of headlines, the queue holds a thousand: it is full long before, and says
-429 and when to come again."""
-FILES = CONNECTIONS + 256
+"""After the signal to end: /health/ready says 503, answers say ``Connection: close``, and whoever connects is
+still answered. Then the socket closes as soon as nobody connects any more; see `sockets.accept_the_rest`."""
+FILES = MAX_CONNECTIONS + 256
 OBJECTS_UNTIL_COLLECTED = 10_000
 
 
@@ -61,6 +56,8 @@ class Deployment:
         What is taken on.
     keys_file : Path, optional
         A file with API keys.
+    hosts : tuple of str, optional
+        Host names that requests may be addressed to, besides loopback's. Default: any.
     origins : tuple of str
         Sites whose pages may call.
     """
@@ -71,6 +68,7 @@ class Deployment:
     threads: int | None = None
     limits: Limits = field(default_factory=Limits)
     keys_file: Path | None = None
+    hosts: tuple[str, ...] | None = None
     origins: tuple[str, ...] = ()
 
     def load(self) -> dict[str, Classifier]:
@@ -111,15 +109,13 @@ class Server(uvicorn.Server):
         service: Service,
         deployment: Deployment,
         on_start: Callable[[], None],
-        *,
-        alone: bool,
     ) -> None:
         super().__init__(config)
-        self._alone = alone
         self._service = service
         self._deployment = deployment
         self._on_start = on_start
-        self._renewals: set[asyncio.Task[None]] = set()
+        self._renewal: asyncio.Task[None] | None = None
+        self._hung_up_again = False
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Make ready, then listen."""
@@ -137,32 +133,40 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop being ready, stop listening, finish what was taken on."""
+        """Stop being ready, accept the last, finish what was taken on."""
         self._service.draining = True
         log.info("ending: no new connections soon; what was taken on is finished")
         await asyncio.sleep(DRAIN_SECONDS)
-        if self._alone:
-            for listening in sockets or []:
-                let_nobody_in(listening)
-        await asyncio.sleep(LAST_SECONDS)
-        await super().shutdown(sockets)
+        # The event loop lets go of its socket; a duplicate keeps those who have connected to it.
+        last = [listening.dup() for listening in sockets or []]
+        for server in self.servers:
+            server.close()
+        for listening in sockets or []:
+            listening.close()
+        for listening in last:
+            for connection in accept_the_rest(listening):
+                await asyncio.get_running_loop().connect_accepted_socket(self._connection, connection)
+        await super().shutdown()
+
+    def _connection(self) -> Connection:
+        return Connection(self.config, self.server_state, self.lifespan.state)
 
     def _hung_up(self) -> None:
-        task = asyncio.ensure_future(self._renew())
-        self._renewals.add(task)
-        task.add_done_callback(self._renewals.discard)
+        self._hung_up_again = True
+        if self._renewal is None or self._renewal.done():
+            self._renewal = asyncio.ensure_future(self._renew())
 
     async def _renew(self) -> None:
-        try:
-            self._service.keys = await asyncio.to_thread(self._deployment.keys)
-        except Exception as error:
-            log.error("the keys could not be read anew; the old ones go on: %s", error)
-        await self._service.reload()
+        while self._hung_up_again:  # signals that come meanwhile ask for one more round together
+            self._hung_up_again = False
+            try:
+                self._service.keys = await asyncio.to_thread(self._deployment.keys)
+            except Exception as error:
+                log.error("the keys could not be read anew; the old ones go on: %s", error)
+            await self._service.reload()
 
 
-def run(
-    deployment: Deployment, listening: socket.socket, on_start: Callable[[], None], *, alone: bool = True
-) -> None:
+def run(deployment: Deployment, listening: socket.socket, on_start: Callable[[], None]) -> None:
     """Answer on a socket until SIGTERM or SIGINT.
 
     Parameters
@@ -173,14 +177,13 @@ def run(
         Where; it is closed at the end.
     on_start : callable
         Called once when all models are ready and requests are answered.
-    alone : bool, default True
-        Whether no other process answers on the socket.
     """
     _allow_files()
     app = create_app(
         deployment.load(),
         limits=deployment.limits,
         keys=deployment.keys(),
+        hosts=deployment.hosts,
         origins=deployment.origins,
         reload=deployment.load,
     )
@@ -193,12 +196,12 @@ def run(
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        limit_concurrency=CONNECTIONS,
+        limit_concurrency=MAX_CONNECTIONS,
         # By then every request has its answer or its 504; streams that go on are broken off.
         timeout_graceful_shutdown=math.ceil(deployment.limits.timeout + deployment.limits.body_timeout),
         timeout_keep_alive=75,
     )
-    Server(config, app.state.service, deployment, on_start, alone=alone).run([listening])
+    Server(config, app.state.service, deployment, on_start).run([listening])
 
 
 def _settle_memory() -> None:

@@ -121,15 +121,22 @@ class Scheduler:
             If there is no room: called once, from any thread, as soon as less waits than now.
         """
         with self._changed:
-            held = self._queue.tokens + self.reserved
-            promised = self._promised if otherwise is None else 0
-            if held and held + promised + tokens > self.limit:
+            if not self._has_room(tokens, self._promised if otherwise is None else 0):
                 if otherwise is not None:
                     self._when_room.append(otherwise)
                     self._promised += tokens
                 return False
             self.reserved += tokens
             return True
+
+    def has_room(self, tokens: int) -> bool:
+        """Say whether `reserve` would hold room for so many pieces now."""
+        with self._changed:
+            return self._has_room(tokens, self._promised)
+
+    def _has_room(self, tokens: int, promised: int) -> bool:
+        held = self._queue.tokens + self.reserved
+        return not held or held + promised + tokens <= self.limit
 
     def release(self, tokens: int) -> None:
         """Give back what `reserve` held."""

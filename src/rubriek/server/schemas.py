@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rubriek.server.huggingface import FUNCTIONS
+from rubriek.server.huggingface import FUNCTIONS, TRUNCATION
 from rubriek.server.kserve import OUTPUTS
 from rubriek.server.limits import Limits
 
@@ -126,6 +126,27 @@ def components(limits: Limits, models: list[str]) -> dict[str, Schema]:
         "windows": or_null(WHOLE),
         "empty": or_null(BOOLEAN),
     }
+    classifier = {
+        "id2label": {"type": "object", "additionalProperties": STRING},
+        "label2id": {"type": "object", "additionalProperties": WHOLE},
+    }
+    info = {
+        "model_id": STRING,
+        "model_sha": {"type": "null"},
+        "model_dtype": STRING,
+        "served_model_name": STRING,
+        "model_type": an_object({"classifier": an_object(classifier, *classifier)}, "classifier"),
+        "max_concurrent_requests": WHOLE,
+        "max_input_length": WHOLE,
+        "max_batch_tokens": WHOLE,
+        "max_batch_requests": {"type": "null"},
+        "max_client_batch_size": WHOLE,
+        "auto_truncate": BOOLEAN,
+        "tokenization_workers": WHOLE,
+        "version": STRING,
+        "sha": {"type": "null"},
+        "docker_label": {"type": "null"},
+    }
     return {
         "ClassifyRequest": {
             "oneOf": [
@@ -148,6 +169,8 @@ def components(limits: Limits, models: list[str]) -> dict[str, Schema]:
         "ExplainResponse": an_object({"model": STRING, **explained}, "model", *explained),
         "Models": an_object({"models": array(an_object(about, *about))}, "models"),
         "Status": an_object({"status": STRING}, "status"),
+        "Unhealthy": an_object({"error": STRING, "error_type": STRING}, "error", "error_type"),
+        "Info": an_object(info, *info),
         "PredictRequest": an_object(
             {
                 "inputs": {
@@ -174,6 +197,13 @@ def components(limits: Limits, models: list[str]) -> dict[str, Schema]:
                         {
                             "top_k": or_null({"type": "integer", "minimum": 1}),
                             "function_to_apply": or_null({"type": "string", "enum": list(FUNCTIONS)}),
+                            "truncation": {
+                                "enum": [*TRUNCATION, None],
+                                "description": "Whether longer texts are cut (the default) or refused.",
+                            },
+                            "return_all_scores": or_null(
+                                {**BOOLEAN, "description": "All labels, or the best alone; not with `top_k`."}
+                            ),
                         }
                     )
                 ),

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from rubriek.server import memory
 from rubriek.server.problems import Problem
 from rubriek.server.requests import shown
 from rubriek.server.scheduler import Scheduler
@@ -163,9 +164,14 @@ class Models:
             with self._swapping:
                 old, self._served = self._served, new
         for served in old.values():
-            threading.Thread(target=served.retire, name="rubriek-retire", daemon=True).start()
+            threading.Thread(target=_retire, args=(served,), name="rubriek-retire", daemon=True).start()
 
     def close(self) -> None:
         """Finish what waits, and end."""
         for served in self:
             served.retire()
+
+
+def _retire(served: Served) -> None:
+    served.retire()
+    memory.give_back()

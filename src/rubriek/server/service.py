@@ -5,24 +5,27 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
-
-from starlette.requests import ClientDisconnect, Request
+from collections.abc import Callable, Coroutine, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rubriek.errors import RubriekError
-from rubriek.server.answering import Answering, Question, overloaded
+from rubriek.server import bodies
+from rubriek.server.answering import Answering, Question, Timing, overloaded
+from rubriek.server.bodies import require_type
 from rubriek.server.clients import while_connected
 from rubriek.server.keys import Keys
 from rubriek.server.limits import Limits
 from rubriek.server.metrics import Metrics
 from rubriek.server.observed import Exchange
-from rubriek.server.problems import Problem, too_large
+from rubriek.server.problems import Problem
 from rubriek.server.requests import parse_json
 from rubriek.server.served import Models, Served
+from rubriek.server.sites import Sites
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from starlette.requests import Request
 
     from rubriek.classifier import Classifier
     from rubriek.models.bundle import ProblemType
@@ -31,6 +34,10 @@ log = logging.getLogger("rubriek.server")
 
 PARSED_IN_THE_LOOP = 65_536
 """Bytes; a larger body is parsed in a thread."""
+PARSED_WITH_OTHERS = 1024 * 1024
+"""Bytes; a larger body is parsed one after the other."""
+
+T = TypeVar("T")
 
 
 class Service:
@@ -44,6 +51,8 @@ class Service:
         What it takes on.
     keys : Keys
         What opens it.
+    sites : Sites
+        Which web sites may call it.
     reload : callable, optional
         Loads all models anew.
     """
@@ -53,10 +62,13 @@ class Service:
         classifiers: Mapping[str, Classifier],
         limits: Limits,
         keys: Keys,
+        sites: Sites,
         reload: Callable[[], Mapping[str, Classifier]] | None = None,
     ) -> None:
         self.limits = limits
         self.keys = keys
+        self.sites = sites
+        self.room = bodies.Room(limits)
         self.metrics = Metrics()
         self.models = Models(
             lambda name, classifier: Served(name, classifier, limits, self.metrics.of_model(name))
@@ -66,6 +78,11 @@ class Service:
         self.draining = False
         self._classifiers = classifiers
         self._load = reload
+
+    @property
+    def ready(self) -> bool:
+        """Whether the models are loaded and the end is not near."""
+        return self.started and not self.draining
 
     async def start(self) -> None:
         """Make ready to answer."""
@@ -105,54 +122,24 @@ class Service:
         if schedulers and all(scheduler.full for scheduler in schedulers):
             raise overloaded(min(scheduler.waiting_seconds for scheduler in schedulers))
 
-    def check_coding(self, request: Request) -> None:
-        """Refuse a compressed body: it may be a thousand times as large as it looks.
+    async def body(self, request: Request, *types: str) -> bytearray:
+        """Read a whole body of one of these media types; see `bodies.read`.
 
-        Raises
-        ------
-        Problem
-            415.
+        It counts among the bodies that the process holds until the request is answered.
         """
-        coding = request.headers.get("content-encoding", "identity").strip().lower()
-        if coding != "identity":
-            raise Problem(415, "Validation", "Compressed bodies are not read here.", found=repr(coding[:50]))
-
-    async def body(self, request: Request) -> bytes:
-        """Read a whole body, of bounded size, in bounded time.
-
-        Raises
-        ------
-        Problem
-            413 or 408.
-        """
-        self.check_coding(request)
-        most = self.limits.body_bytes
-        length = request.headers.get("content-length", "")
-        if length.isdecimal() and int(length) > most:
-            raise body_too_large(most)
-        chunks: list[bytes] = []
-        size = 0
-        try:
-            async with asyncio.timeout(self.limits.body_timeout):
-                async for chunk in request.stream():
-                    chunks.append(chunk)
-                    size += len(chunk)
-                    if size > most:
-                        raise body_too_large(most)
-        except TimeoutError as error:
-            raise slow_body(self.limits) from error
-        except ClientDisconnect as error:
-            raise Problem(499, "Gone", "The client has gone.") from error
-        return b"".join(chunks)
+        require_type(request, *types)
+        return await bodies.read(request, self.limits, Exchange.of(request.scope).share)
 
     async def json(self, request: Request, parse: Callable[[Any], Any]) -> Any:
         """Read a body as JSON and check it; see `parse_json`."""
-        body = await self.body(request)
-        return await self.parsed(len(body), lambda: parse(parse_json(body)))
+        body = await self.body(request, bodies.JSON)
+        return await self.parsed(len(body), lambda: parse(parse_json(body, self.limits.json_values)))
 
     async def parsed(self, size: int, work: Callable[[], Any]) -> Any:
         """Parse a body of some bytes: here, or in a thread when it is large."""
-        return work() if size <= PARSED_IN_THE_LOOP else await self.answering.in_thread(work)
+        if size <= PARSED_IN_THE_LOOP:
+            return work()
+        return await self.answering.in_thread(work, long=size > PARSED_WITH_OTHERS)
 
     async def rows(
         self,
@@ -162,13 +149,22 @@ class Service:
         options: Mapping[str, Any],
         problem_type: ProblemType | None = None,
     ) -> list[dict[str, Any]]:
-        """Answer the texts of a request, while its client is there and its time is not up."""
+        """Answer the texts of a request."""
+
+        def answered(served: Served, timing: Timing) -> Coroutine[Any, Any, list[dict[str, Any]]]:
+            return self.answering.rows(Question(served, options, problem_type), texts, timing)
+
+        return await self.while_wanted(request, served.name, answered)
+
+    async def while_wanted(
+        self, request: Request, model: str, work: Callable[[Served, Timing], Coroutine[Any, Any, T]]
+    ) -> T:
+        """Do the work of a request with a model, while its client is there and its time is not up."""
         exchange = Exchange.of(request.scope)
-        exchange.model = served.name
+        exchange.model = model
         seconds = self.seconds(request)
-        with self.models.using(served.name) as served:  # it may have been replaced meanwhile
-            work = self.answering.rows(Question(served, options, problem_type), texts, exchange.timing)
-            return await while_connected(request.receive, work, seconds)
+        with self.models.using(model) as served:  # it may have been replaced since the request named it
+            return await while_connected(request.receive, work(served, exchange.timing), seconds)
 
     def seconds(self, request: Request) -> float:
         """Read how long the client waits: ``X-Request-Timeout``, in seconds, at most the service's own."""
@@ -188,23 +184,3 @@ class Service:
                 found=repr(given[:50]),
             )
         return min(seconds, self.limits.timeout)
-
-
-def body_too_large(most: int) -> Problem:
-    """Say that a body passes the limit."""
-    return too_large(
-        "The body is too large.",
-        expected=f"at most {most} bytes",
-        hint="send several requests, or stream the texts as application/x-ndjson",
-    )
-
-
-def slow_body(limits: Limits) -> Problem:
-    """Say that a body took too long."""
-    return Problem(
-        408,
-        "Timeout",
-        "The body did not arrive in time.",
-        expected=f"all of it within {limits.body_timeout:g} s",
-        headers={"Connection": "close"},
-    )

@@ -1,26 +1,17 @@
-"""The listening socket: opened before there is anything to serve, closed so that nobody is cut off."""
+"""The listening socket: opened before there is anything to serve, closed when nobody connects any more."""
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import socket
-import struct
-import sys
+import time
 
 from rubriek.errors import ServiceError
 
 BACKLOG = 2048
-SO_ATTACH_FILTER = 26
-
-# Classic BPF over the TCP header: byte 13 holds the flags; SYN without ACK opens a connection.
-_DROP_SYN = [
-    (0x30, 0, 0, 13),  # load byte 13
-    (0x54, 0, 0, 0x12),  # keep SYN and ACK
-    (0x15, 0, 1, 0x02),  # only SYN?
-    (0x06, 0, 0, 0),  # drop
-    (0x06, 0, 0, 0xFFFFFFFF),  # let pass
-]
+IDLE_SECONDS = 0.1
+"""The socket closes when nobody has connected for so long."""
+MAX_LAST_SECONDS = 1.0
+"""It closes after so long in any case."""
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -48,18 +39,20 @@ def url_of(listening: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def let_nobody_in(listening: socket.socket) -> None:
-    """Let no further connection begin, so that all that have begun can be accepted before the socket closes.
+def accept_the_rest(listening: socket.socket) -> list[socket.socket]:
+    """Accept connections until none begin any more, then close the socket.
 
     A connection that the system has set up and nobody has accepted is reset when the socket closes, with the
-    request that may be in it. On Linux a filter (``SO_ATTACH_FILTER``, socket(7)) drops what would begin
-    another: such a client tries again a second later, and then finds the port closed or another process
-    behind it. Elsewhere nothing is done.
+    request that may be in it. So nothing else may run between looking for the last connection and closing.
+    The event loop stands still meanwhile, which helps: clients that ask one request after the other wait for
+    answers, and the socket falls silent.
     """
-    if sys.platform != "linux":
-        return
-    program = b"".join(struct.pack("HBBI", *instruction) for instruction in _DROP_SYN)
-    held = ctypes.create_string_buffer(program)
-    described = struct.pack("HP", len(_DROP_SYN), ctypes.addressof(held))
-    with contextlib.suppress(OSError):  # a sandbox without it closes as any socket does
-        listening.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, described)
+    accepted: list[socket.socket] = []
+    end = time.monotonic() + MAX_LAST_SECONDS
+    with listening:
+        while True:
+            listening.settimeout(min(IDLE_SECONDS, max(0.0, end - time.monotonic())))
+            try:
+                accepted.append(listening.accept()[0])
+            except OSError:  # nobody came, or there are no more files to open
+                return accepted

@@ -12,10 +12,9 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from rubriek.server import problems
+from rubriek.server import bodies, problems
 from rubriek.server.answering import CHARACTERS_A_PIECE, SHARE_OF_QUEUE, Question, overloaded, prepare
 from rubriek.server.observed import Exchange
 from rubriek.server.problems import Problem, invalid
@@ -26,8 +25,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import Receive, Scope, Send
 
+    from rubriek.server.bodies import Share
     from rubriek.server.limits import Limits
-    from rubriek.server.service import Service
 
 NDJSON = "application/x-ndjson"
 LINES_AT_ONCE = 256
@@ -54,42 +53,44 @@ class Part:
     characters: int = 0
 
 
-def parse_line(line: bytes, limits: Limits) -> tuple[str | None, dict[str, Any]]:
+def parse_line(line: bytes, limits: Limits, request_id: str) -> tuple[str | None, dict[str, Any]]:
     """Read a line.
 
     Returns
     -------
     text : str or None
     told : dict
-        Its id, if it has one.
-
-    Raises
-    ------
-    Problem
-        If it is no text.
+        Its id, if it has one, and what is wrong with it, if anything is.
 
     Examples
     --------
     >>> from rubriek.server import Limits
-    >>> parse_line(b'{"text": "Zon", "id": 7}', Limits()), parse_line(b'"Zon"', Limits())
+    >>> parse_line(b'{"text": "Zon", "id": 7}', Limits(), "a"), parse_line(b'"Zon"', Limits(), "a")
     (('Zon', {'id': 7}), ('Zon', {}))
+    >>> parse_line(b'{"text": 1, "id": 7}', Limits(), "a")[1]["id"]
+    7
     """
-    value = parse_json(line)
     told: dict[str, Any] = {}
-    if isinstance(value, dict):
-        given = an_object(value, "The line", ("text", "id"))
-        if "text" not in given:
-            raise invalid("The line has no text.", expected="the field 'text'")
-        if "id" in given:
-            if not isinstance(given["id"], str | int):
-                raise invalid(
-                    "The field 'id' has the wrong type.",
-                    expected="a string or a whole number",
-                    found=kind_of(given["id"]),
-                )
-            told["id"] = a_text(given["id"], "id", limits) if isinstance(given["id"], str) else given["id"]
-        value = given["text"]
-    return (None if value is None else a_text(value, "text", limits)), told
+    try:
+        value = parse_json(line)
+        if isinstance(value, dict):
+            if "id" in value:
+                told["id"] = _id(value["id"], limits)
+            given = an_object(value, "The line", ("text", "id"))
+            if "text" not in given:
+                raise invalid("The line has no text.", expected="the field 'text'")
+            value = given["text"]
+        return (None if value is None else a_text(value, "text", limits)), told
+    except Problem as problem:
+        return None, {**problem.to_dict(request_id), **told}
+
+
+def _id(value: object, limits: Limits) -> str | int:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise invalid(
+            "The field 'id' has the wrong type.", expected="a string or a whole number", found=kind_of(value)
+        )
+    return a_text(value, "id", limits) if isinstance(value, str) else value
 
 
 def parse_query(query: Mapping[str, str]) -> tuple[str | None, dict[str, Any], bool]:
@@ -143,7 +144,7 @@ class Lines(Response):
 async def classify_stream(request: Request) -> Lines:
     """Answer ``POST /v1/classify`` with ``Content-Type: application/x-ndjson``."""
     service = service_of(request)
-    service.check_coding(request)
+    incoming = bodies.chunks(request)
     model, options, scores = parse_query(request.query_params)
     served = service.models.get(model)
     prepare(Question(served, options), [])  # are the options good?
@@ -157,7 +158,7 @@ async def classify_stream(request: Request) -> Lines:
         parts: asyncio.Queue[Part] = asyncio.Queue()
 
         async def texts() -> AsyncIterator[list[str | None]]:
-            async for part in _parts(request, service):
+            async for part in _parts(incoming, service.limits, exchange):
                 parts.put_nowait(part)
                 yield part.texts
 
@@ -188,28 +189,21 @@ def _answer(told: dict[str, Any], row: dict[str, Any], *, scores: bool) -> dict[
     return {**told, **row}
 
 
-async def _parts(request: Request, service: Service) -> AsyncIterator[Part]:
+async def _parts(incoming: AsyncIterator[bytes], limits: Limits, exchange: Exchange) -> AsyncIterator[Part]:
     """Cut the body into lines, and gather them."""
-    limits = service.limits
     most = limits.queue_tokens // SHARE_OF_QUEUE * CHARACTERS_A_PIECE
     part = Part()
     place = 0
-    async for line in _lines(request, limits):
+    async for line in _lines(incoming, limits, exchange.share):
         if line is None:  # nothing more has arrived yet
             if part.texts:
                 yield part
                 part = Part()
             continue
         if line.strip():
-            told: dict[str, Any] = {"index": place}
-            text = None
-            try:
-                text, more = parse_line(line, limits)
-                told |= more
-            except Problem as problem:
-                told |= problem.to_dict(Exchange.of(request.scope).id)
+            text, told = parse_line(line, limits, exchange.id)
             part.texts.append(text)
-            part.told.append(told)
+            part.told.append({"index": place, **told})
             part.characters += len(text or "")
             place += 1
         if len(part.texts) >= LINES_AT_ONCE or part.characters >= most:
@@ -220,14 +214,19 @@ async def _parts(request: Request, service: Service) -> AsyncIterator[Part]:
         yield part
 
 
-async def _lines(request: Request, limits: Limits) -> AsyncIterator[bytes | None]:
-    """Yield the lines of a body, and None where no whole line is there yet."""
-    rest = b""
-    chunks = request.stream()
+async def _lines(incoming: AsyncIterator[bytes], limits: Limits, share: Share) -> AsyncIterator[bytes | None]:
+    """Yield the lines of a body, and None where no further one is there yet.
+
+    The time that a line may take runs while it is waited for, not while the lines before it are answered.
+    """
+    rest = bytearray()
+    clock = asyncio.get_running_loop().time
+    left = limits.body_timeout
     while True:
+        start = clock()
         try:
-            async with asyncio.timeout(limits.body_timeout):
-                chunk = await anext(chunks, None)
+            async with asyncio.timeout(left):
+                chunk = await anext(incoming, None)
         except TimeoutError as error:
             raise Problem(
                 408,
@@ -235,15 +234,22 @@ async def _lines(request: Request, limits: Limits) -> AsyncIterator[bytes | None
                 "The stream has come to a halt.",
                 expected=f"a line every {limits.body_timeout:g} s",
             ) from error
-        except ClientDisconnect as error:
-            raise Problem(499, "Gone", "The client has gone.") from error
+        left -= clock() - start
         if chunk is None:
             break
-        *whole, rest = (rest + chunk).split(b"\n")
-        for line in whole:
-            yield line
+        before, found, after = chunk.rpartition(b"\n")
+        if found:
+            rest += before
+            for line in bytes(rest).split(b"\n"):
+                yield line
+            rest = bytearray(after)
+            left = limits.body_timeout
+        else:
+            rest += chunk
         if len(rest) > limits.body_bytes:
             raise problems.too_large("A line is too long.", expected=f"at most {limits.body_bytes} bytes")
-        yield None
+        share.hold(len(rest))
+        if found:
+            yield None
     if rest:
-        yield rest
+        yield bytes(rest)

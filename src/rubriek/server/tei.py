@@ -1,6 +1,6 @@
-"""text-embeddings-inference's ``/predict``: the same JSON in and out, the same headers.
+"""text-embeddings-inference's ``/predict``, ``/health`` and ``/info``: the same JSON and the same headers.
 
-Written after the types of its router, version 1.9 (``router/src/http/types.rs``, ``server.rs``).
+Written after the types of its router, version 1.9 (``lib.rs``, ``http/types.rs`` and ``http/server.rs``).
 """
 
 from __future__ import annotations
@@ -11,16 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 
+import rubriek
+from rubriek.server.bodies import JSON
+from rubriek.server.limits import MAX_CONNECTIONS, Limits
 from rubriek.server.observed import Exchange
 from rubriek.server.problems import Problem, invalid
 from rubriek.server.ranking import ranked
-from rubriek.server.replies import JSON, json_bytes, require_json, service_of, timing_headers
+from rubriek.server.replies import json_bytes, plain, service_of, timing_headers
 from rubriek.server.requests import a_text, an_object, kind_of, optional, some_texts
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from rubriek.server.limits import Limits
 
 EXPECTED = "a string, or a batch of strings, each in an array of its own: [[string], [string], ...]"
 
@@ -94,7 +96,6 @@ def _no_pair(where: str, value: object) -> Problem:
 async def predict(request: Request) -> Response:
     """Answer ``POST /predict``."""
     service = service_of(request)
-    require_json(request)
     asked: PredictRequest = await service.json(request, lambda value: parse_predict(value, service.limits))
     served = service.models.get(None)
     rows = await service.rows(
@@ -121,3 +122,41 @@ def _headers(exchange: Exchange, asked: PredictRequest) -> dict[str, str]:
         "x-queue-time": str(round(1000 * timing.queue)),
         "x-inference-time": str(round(1000 * timing.inference)),
     }
+
+
+async def health(request: Request) -> Response:
+    """Answer ``GET /health``: an empty 200 while requests are taken."""
+    if service_of(request).ready:
+        return Response()
+    return plain({"error": "The service is starting or ending.", "error_type": "Unhealthy"}, 503)
+
+
+async def info(request: Request) -> Response:
+    """Answer ``GET /info``: the first model, under the names that the original has for things."""
+    service = service_of(request)
+    served = service.models.get(None)
+    about = served.about()
+    labels = about["labels"]
+    kind = {
+        "id2label": {str(number): label for number, label in enumerate(labels)},
+        "label2id": {label: number for number, label in enumerate(labels)},
+    }
+    return plain(
+        {
+            "model_id": served.name,
+            "model_sha": None,
+            "model_dtype": about["precision"],
+            "served_model_name": served.name,
+            "model_type": {"classifier": kind},
+            "max_concurrent_requests": MAX_CONNECTIONS,
+            "max_input_length": about["max_length"],
+            "max_batch_tokens": service.limits.queue_tokens,
+            "max_batch_requests": None,
+            "max_client_batch_size": service.limits.texts,
+            "auto_truncate": False,
+            "tokenization_workers": about["threads"],
+            "version": rubriek.__version__,
+            "sha": None,
+            "docker_label": None,
+        }
+    )

@@ -11,7 +11,6 @@ import signal
 import socket
 import tempfile
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from multiprocessing.connection import Connection, wait
@@ -24,7 +23,6 @@ from rubriek import settings
 from rubriek.errors import OptionError, RubriekError, ServiceError
 from rubriek.server import logs, metrics, running
 from rubriek.server.running import Deployment
-from rubriek.server.sockets import let_nobody_in
 
 log = logging.getLogger("rubriek.server")
 
@@ -150,12 +148,9 @@ class Workers:
 
     def _end(self) -> None:
         self._ending = True
+        self._listening.close()  # the worker that is last to close its own has accepted whoever has connected
         for process in self._processes:
             process.terminate()
-        if any(process.is_alive() for process in self._processes):
-            time.sleep(running.DRAIN_SECONDS)
-        let_nobody_in(self._listening)
-        self._listening.close()
         for process in self._processes:
             process.join()
 
@@ -176,7 +171,7 @@ def _work(deployment: Deployment, listening: socket.socket, log_level: str, star
             started.send_bytes(b"ready")
 
     try:
-        running.run(deployment, listening, ready, alone=False)
+        running.run(deployment, listening, ready)
     except RubriekError as error:
         log.error("%s", error)
         raise SystemExit(1) from error
