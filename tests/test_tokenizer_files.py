@@ -241,6 +241,14 @@ def test_tokens_that_tokenizer_json_lacks_are_added(tmp_path, name, content, exp
     assert pieces(tmp_path, f"a{expected}a") == ["a", expected, "a"]
 
 
+def test_new_tokens_get_the_ids_that_transformers_gives_them(tmp_path):
+    tiny.write_json(tmp_path / "tokenizer.json", whole())
+    named = {"own_token": "<o>", "extra_special_tokens": ["<x>"], "mask_token": "<m>", "bos_token": "<b>"}
+    tiny.write_json(tmp_path / "tokenizer_config.json", named)
+    tokenizer = Tokenizer.from_str(read_tokenizer(tmp_path, None).text)
+    assert [tokenizer.token_to_id(token) for token in ("<b>", "<m>", "<o>", "<x>")] == [12, 13, 14, 15]
+
+
 def test_special_tokens_that_are_in_the_vocabulary_only_stay_whole(tmp_path):
     tiny.write_json(tmp_path / "tokenizer.json", whole(added_tokens=[]))
     assert pieces(tmp_path, "a [SEP] a") == ["a", "[SEP]", "a"]

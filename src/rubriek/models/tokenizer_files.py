@@ -178,8 +178,9 @@ def _add_missing(tokenizer: Any, settings: TokenizerSettings) -> None:  # a Toke
     known = {token.content for token in tokenizer.get_added_tokens_decoder().values()}
     added = settings.added()
     if settings.is_bert():  # whose special tokens have names where no file gives them one
+        named = {token.content for _, token in added}
         usual = [name for name in settings.names.values() if tokenizer.token_to_id(name) is not None]
-        added += [(None, Token(name)) for name in usual if name not in {token.content for _, token in added}]
+        added += [(None, Token(name)) for name in usual if name not in named]
     add_tokens(tokenizer, [(number, token) for number, token in added if token.content not in known])
 
 

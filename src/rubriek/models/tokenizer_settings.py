@@ -36,6 +36,9 @@ SANE_LENGTH = 10**6
 KINDS = {"pad": "[PAD]", "unk": "[UNK]", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"}
 """The special tokens, and the names that they have in BERT unless a file says otherwise."""
 
+NAMED = tuple(f"{kind}_token" for kind in ("bos", "eos", "unk", "sep", "pad", "cls", "mask"))
+"""In the order in which transformers adds those that the vocabulary lacks: ids follow from it."""
+
 BERT_CLASSES = ("BertTokenizer", "BertTokenizerFast")
 
 
@@ -51,6 +54,7 @@ class TokenizerSettings:
         self.special = blank if DECODER in self.config else self._read(SPECIAL)
         refuse_settings(self.config, TOKENIZER_SETTINGS.refused, TokenizerError)
         self._warn_of_unknown()
+        self.class_name = self._class_name()
         self.named = {**self._named(self.config), **self._named(self.special)}
         self.names = {
             kind: self.named[f"{kind}_token"].content if f"{kind}_token" in self.named else usual
@@ -72,10 +76,13 @@ class TokenizerSettings:
 
     def _named(self, fields: Fields) -> dict[str, Token]:
         """Collect the special tokens that a file names, the model's own kinds of them included."""
+        own = [
+            name
+            for name, value in fields.values.items()
+            if name.endswith("_token") and not name.startswith("add_") and isinstance(value, str | dict)
+        ]
         named = {
-            name: _special_token(fields, name)
-            for name in fields.values
-            if name in fields and name.endswith("_token") and not name.startswith("add_")
+            name: _special_token(fields, name) for name in dict.fromkeys([*NAMED, *own]) if name in fields
         }
         for field in EXTRA:
             if field in fields:
@@ -90,7 +97,7 @@ class TokenizerSettings:
 
     def check_class(self) -> None:
         """Refuse tokenizers that vocab.txt alone does not describe."""
-        named = self.class_name()
+        named = self.class_name
         if named not in BERT_CLASSES:
             raise TokenizerError(
                 f"{self.folder} has a tokenizer that cannot be built from {VOCABULARY}.",
@@ -100,7 +107,7 @@ class TokenizerSettings:
             )
         refuse_settings(self.config, VOCABULARY_SETTINGS, TokenizerError)
 
-    def class_name(self) -> str:
+    def _class_name(self) -> str:
         """Find the class: tokenizer_config.json's, else config.json's, else BERT's own."""
         model = self._read(MODEL_CONFIG)
         named = next((fields for fields in (self.config, model) if "tokenizer_class" in fields), None)
@@ -108,7 +115,7 @@ class TokenizerSettings:
 
     def is_bert(self) -> bool:
         """Tell whether it is BERT's own tokenizer, whose settings the file overrules in transformers."""
-        return self.class_name() in BERT_CLASSES
+        return self.class_name in BERT_CLASSES
 
     def casing(self, usual: Casing) -> Casing:
         """Read what tokenizer_config.json says; ``usual`` where it says nothing."""
