@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rubriek import batching, frames, in_flight, results
+from rubriek import batching, frames, in_flight, results, text_values
 from rubriek.errors import OptionError, TextTooLongError
 from rubriek.options import Options
 from rubriek.predictions import Prediction, Predictions
@@ -191,7 +191,7 @@ class Classifier:
         [6, None]
         """
         if isinstance(data, str):
-            return Prediction(**self.classify(frames.column([data]), **options).to_pylist()[0])
+            return Prediction(**self.classify(text_values.column([data]), **options).to_pylist()[0])
         settled = self._settled(options)
         texts = frames.read(data, text_column, prefix)
         statistics = Statistics()
@@ -264,7 +264,7 @@ class Classifier:
         ['label', 'score', 'scores', 'tokens', 'truncated', 'windows', 'empty']
         """
         options_ = self._settled(options)
-        column = frames.strings(texts, "the column")
+        column = text_values.strings(texts, "the column")
         return self._classify([column], options_, Statistics() if statistics is None else statistics)
 
     def classify_each(
@@ -445,7 +445,8 @@ class Classifier:
         from rubriek.explaining import occlude
 
         occlusion = occlude(self, text, self._settled(options), label=label, spans=spans)
-        return occlusion.explained(self.classify(frames.column(occlusion.variants), **options).to_pylist())
+        variants = text_values.column(occlusion.variants)
+        return occlusion.explained(self.classify(variants, **options).to_pylist())
 
     def transform(
         self, data: Any, text_column: str | Sequence[str], *, output: str = "prediction", **options: Any
@@ -554,7 +555,7 @@ class Classifier:
 
 
 def _whole(texts: pa.Array | pa.ChunkedArray) -> pa.Array:
-    return frames.strings(texts, "the column").combine_chunks()
+    return text_values.strings(texts, "the column").combine_chunks()
 
 
 def _windows(texts: pa.Array | pa.ChunkedArray) -> Iterator[pa.Array]:

@@ -13,6 +13,7 @@ from rubriek.errors import FileError
 from rubriek.files.formats import Format
 from rubriek.files.sources import CHUNK_ROWS, Layout, OnProblem, Survey, unique_names
 from rubriek.frames import gathered
+from rubriek.text_columns import ColumnType
 
 #: A table is closed early when its columns hold this many bytes; as `CHUNK_CHARACTERS` for text files.
 CHUNK_BYTES = 4 * 2**20
@@ -29,7 +30,7 @@ class BinarySource:
 
     format: Format
     layout = Layout()
-    columns: Mapping[str, bool]
+    columns: Mapping[str, ColumnType]
 
     def __init__(self, path: Path, name: str) -> None:
         self.path = path
@@ -39,7 +40,7 @@ class BinarySource:
         except (pa.ArrowException, OSError) as error:
             raise self._damaged(error) from error
         unique_names(self._schema.names, name)
-        self.columns = {field.name: holds_text(field.type) for field in self._schema}
+        self.columns = {field.name: field.type for field in self._schema}
 
     @abstractmethod
     def _read_schema(self) -> pa.Schema: ...
@@ -125,10 +126,3 @@ class ArrowSource(BinarySource):
             is_file = file.read(6) == b"ARROW1"
         source = pa.memory_map(str(self.path))
         return pa.ipc.open_file(source) if is_file else pa.ipc.open_stream(source)
-
-
-def holds_text(kind: pa.DataType) -> bool:
-    """Tell whether a column of this type holds text."""
-    if pa.types.is_dictionary(kind):
-        return holds_text(kind.value_type)
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))

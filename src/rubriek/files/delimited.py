@@ -61,7 +61,7 @@ class DelimitedSource(TextSource):
             raise Problem(name, header.line, cause, header.raw).error()
         unique_names(header.values, name)
         self._names: list[str] = header.values
-        self.columns = dict.fromkeys(header.values, True)
+        self.columns = dict.fromkeys(header.values, pa.string())
 
     def _delimiter(self, header: str) -> str:
         if self.format == "tsv":

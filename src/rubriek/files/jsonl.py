@@ -15,6 +15,7 @@ from rubriek.errors import FileError
 from rubriek.files.formats import Format
 from rubriek.files.lines import MAX_LINE, Lines, LineTooLongError, Problem, undecodable
 from rubriek.files.sources import Row, TextSource
+from rubriek.text_columns import ColumnType
 
 #: Marks a string column that holds JSON: lists, objects, and columns whose values are of several kinds.
 JSON_COLUMN = {b"rubriek": b"json"}
@@ -67,7 +68,7 @@ class JsonlSource(TextSource):
             if problems:
                 raise problems[0].error()
             raise FileError(f"{name} has no rows.", expected="a JSON object on each line", found="none")
-        self.columns = {key: found <= {"a text", "null"} for key, found in kinds.items()}
+        self.columns = {key: _column_type(found) for key, found in kinds.items()}
 
     def _rows(self, lines: Lines) -> Iterator[Row | Problem]:
         while True:
@@ -121,6 +122,13 @@ def _kind(value: object) -> str:
             return "a whole number"
         return "a long number" if -(2**63) <= value < 2**63 else "a number beyond 64 bits"
     return _KINDS.get(type(value), "a list or an object")
+
+
+def _column_type(kinds: set[str]) -> ColumnType:
+    """Say what the first rows hold; null is among it wherever they hold nothing else."""
+    if kinds <= {"a text", "null"}:
+        return pa.string() if "a text" in kinds else pa.null()
+    return ", ".join(sorted(kinds))
 
 
 def _field(name: str, kinds: set[str]) -> pa.Field:

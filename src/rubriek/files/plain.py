@@ -10,6 +10,7 @@ import pyarrow as pa
 from rubriek.files.formats import Format
 from rubriek.files.lines import MAX_LINE, Lines, LineTooLongError, Problem, undecodable
 from rubriek.files.sources import Row, TextSource
+from rubriek.text_columns import ColumnType
 
 
 class LinesSource(TextSource):
@@ -24,7 +25,7 @@ class LinesSource(TextSource):
     """
 
     format: Format = "lines"
-    columns: Mapping[str, bool] = MappingProxyType({"text": True})
+    columns: Mapping[str, ColumnType] = MappingProxyType({"text": pa.string()})
 
     def _rows(self, lines: Lines) -> Iterator[Row | Problem]:
         while True:

@@ -14,6 +14,7 @@ from rubriek.errors import FileError
 from rubriek.files.compression import open_input
 from rubriek.files.formats import Format
 from rubriek.files.lines import Lines, Problem
+from rubriek.text_columns import ColumnType
 
 #: Rows of one table: enough to sort by length with hardly any padding, few enough to lose little work.
 CHUNK_ROWS = 4096
@@ -59,8 +60,8 @@ class Source(Protocol):
         Where it lies.
     format : Format
         What it is.
-    columns : Mapping[str, bool]
-        The columns in order, and whether each can hold text.
+    columns : Mapping[str, ColumnType]
+        The columns in order, and their types.
     layout : Layout
         Of a delimited file; the default for others.
     """
@@ -68,7 +69,7 @@ class Source(Protocol):
     name: str
     path: Path
     format: Format
-    columns: Mapping[str, bool]
+    columns: Mapping[str, ColumnType]
     layout: Layout
 
     def survey(self, text_columns: Sequence[str], on_problem: OnProblem) -> Survey:
@@ -92,7 +93,7 @@ class TextSource(ABC):
     """An input read line by line; a format adds how rows are found, judged and turned into columns."""
 
     format: Format
-    columns: Mapping[str, bool]
+    columns: Mapping[str, ColumnType]
 
     def __init__(self, path: Path, name: str) -> None:
         self.path = path

@@ -16,6 +16,7 @@ from rubriek.spark.distribution import Placed, send
 from rubriek.spark.types import spark_type
 from rubriek.spark.windows import map_windows
 from rubriek.statistics import Statistics
+from rubriek.text_columns import ColumnType, find_text_columns
 from rubriek.tokens import HuggingFaceTokenizer
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 def classify(
     data: Any,
-    text_column: str | Sequence[str],
+    text_column: str | Sequence[str] | None = None,
     *,
     model: str | Path | Classifier = "nl-news",
     output: str = "prediction",
@@ -45,8 +46,9 @@ def classify(
     ----------
     data : pyspark.sql.DataFrame
         Of classic Spark or Spark Connect, a batch or a stream.
-    text_column : str or sequence of str
-        Where the texts are; several columns are joined with a line break, nulls left out.
+    text_column : str or sequence of str, optional
+        Where the texts are; several columns are joined with a line break, nulls left out. Default: the column
+        ``text``, else the only column of strings.
     model : str, Path or Classifier, default "nl-news"
         As for `rubriek.load`; it is read here, on the driver.
     output : str, default "prediction"
@@ -182,9 +184,7 @@ def _whole(column: pa.ChunkedArray) -> pa.Array:
     return whole if isinstance(whole, pa.Array) else pa.concat_arrays(whole.chunks)
 
 
-def _checked_columns(data: Any, text_column: str | Sequence[str], output: str) -> list[str]:
-    from pyspark.sql import types
-
+def _checked_columns(data: Any, text_column: str | Sequence[str] | None, output: str) -> list[str]:
     if not type(data).__module__.startswith("pyspark.sql") or not hasattr(data, "mapInArrow"):
         raise InputError(
             "This is no Spark DataFrame.",
@@ -192,30 +192,23 @@ def _checked_columns(data: Any, text_column: str | Sequence[str], output: str) -
             found=f"{type(data).__module__}.{type(data).__qualname__}",
             hint="rubriek.load(...).predict(data) takes pandas, Polars and Arrow",
         )
-    names = [text_column] if isinstance(text_column, str) else list(text_column)
     fields = data.schema.fields
-    if not names:
-        raise ColumnError("Which column holds the texts?", expected="text_column='...'")
-    for name in names:
-        found = [field for field in fields if field.name == name]
-        if len(found) != 1:
-            raise ColumnError(
-                f"There are {len(found)} columns {name!r}." if found else f"There is no column {name!r}.",
-                expected="one of " + ", ".join(repr(field.name) for field in fields),
-            )
-        if not isinstance(found[0].dataType, types.StringType):
-            raise ColumnError(
-                f"The column {name!r} holds no text.",
-                expected="a column of strings",
-                found=found[0].dataType.simpleString(),
-                hint=f"cast it first: withColumn({name!r}, col({name!r}).cast('string'))",
-            )
+    columns = [(field.name, _column_type(field.dataType)) for field in fields]
+    names = find_text_columns(columns, frames.named(text_column, data.columns), where="The DataFrame")
     if output.lower() in [field.name.lower() for field in fields]:
         raise ColumnError(
             f"The DataFrame already has {output!r}, and nothing of it is overwritten.",
             hint="name the result apart: output='...'",
         )
-    return names
+    return [str(name) for name in names]
+
+
+def _column_type(kind: Any) -> ColumnType:
+    from pyspark.sql import types
+
+    if isinstance(kind, types.StringType | types.NullType):
+        return pa.string() if isinstance(kind, types.StringType) else pa.null()
+    return f"type {kind.simpleString():.200}"
 
 
 def _checked_profile(profile: Any) -> Any:

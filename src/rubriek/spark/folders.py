@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from pyarrow import fs
 
 from rubriek.errors import FileError, JobError, OptionError
-from rubriek.files.arrow import holds_text
+from rubriek.text_columns import ColumnType
 
 COLUMN = "input_file"
 """The column that readers of the output get, with the name of the file that a row comes from."""
@@ -88,13 +88,13 @@ class Footer:
         The file's.
     rows : int
         How many it has.
-    columns : mapping of str to bool
-        The columns in order, and whether each can hold text.
+    columns : mapping of str to type
+        The columns in order, and their types.
     """
 
     name: str
     rows: int
-    columns: Mapping[str, bool]
+    columns: Mapping[str, ColumnType]
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ class InputFile:
         try:
             with self.place.files.open_input_file(self.place.under(self.name)) as file:
                 found = pq.read_metadata(file)
-                columns = {field.name: holds_text(field.type) for field in found.schema.to_arrow_schema()}
+                columns = {field.name: field.type for field in found.schema.to_arrow_schema()}
                 return Footer(self.name, int(found.num_rows), columns)
         except (pa.ArrowException, OSError) as error:
             raise FileError(f"{self.name} is no Parquet file that can be read.", found=str(error)) from error

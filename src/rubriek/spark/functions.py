@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from rubriek import frames
+from rubriek import frames, text_values
 from rubriek.classifier import Classifier
 from rubriek.errors import need
 from rubriek.spark.classification import Answer, as_classifier
@@ -64,7 +64,7 @@ def register(
     def answers(texts: Iterator[pa.Array]) -> Iterator[pa.Array]:
         batches = (pa.record_batch([column], ["text"]) for column in texts)
         for window in windows(batches):
-            yield answer(frames.strings(window["text"], "the argument"), Statistics())
+            yield answer(text_values.strings(window["text"], "the argument"), Statistics())
 
     if hasattr(functions, "arrow_udf"):
         function = functions.arrow_udf(answers, spark_type(answer.type))

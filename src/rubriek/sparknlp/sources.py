@@ -9,7 +9,7 @@ import narwhals as nw
 import numpy as np
 import pyarrow as pa
 
-from rubriek import frames
+from rubriek import text_values
 from rubriek.errors import InputError, need
 from rubriek.sparknlp.annotation import ARROW_COLUMN
 
@@ -100,7 +100,7 @@ class FrameSource:
             values = native.tolist()
             if any(isinstance(value, list | dict | tuple | np.ndarray) for value in values):
                 return pa.array(values, from_pandas=True)
-            return frames.column([value if isinstance(value, str) else _text(value) for value in values])
+            return text_values.column([value if isinstance(value, str) else _text(value) for value in values])
         return self.frame[name].to_arrow()
 
     def values(self, name: str) -> list[Any]:
@@ -172,7 +172,7 @@ class TextSource:
 
     def __init__(self, texts: list[str], names: Sequence[str]) -> None:
         self.names = names
-        self._texts = frames.column(texts)
+        self._texts = text_values.column(texts)
 
     def __len__(self) -> int:
         return len(self._texts)
