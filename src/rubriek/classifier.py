@@ -190,13 +190,15 @@ class Classifier:
         >>> classifier.predict(["Koning opent museum", None])["tokens"].to_pylist()
         [6, None]
         """
-        if isinstance(data, str):
-            return Prediction(**self.classify(text_values.column([data]), **options).to_pylist()[0])
         settled = self._settled(options)
-        texts = frames.read(data, text_column, prefix)
+        texts = frames.read([data] if isinstance(data, str) else data, text_column, prefix)
+        texts.check(results.schema(self.bundle, settled).names)
         statistics = Statistics()
         result = self._classify(texts.chunks, settled, statistics)
-        return Predictions(result, statistics) if texts.attach is None else texts.attach(result)
+        if texts.attach is not None:
+            return texts.attach(result)
+        answers = Predictions(result, statistics)
+        return answers[0] if isinstance(data, str) else answers
 
     def stream(
         self, texts: Iterable[str | None], *, window: int = frames.ROWS_AT_ONCE, **options: Any

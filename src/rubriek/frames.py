@@ -88,7 +88,7 @@ def read(data: object, text_column: object, prefix: str) -> Texts:
     if hasattr(data, "__arrow_c_stream__"):
         return _of_arrow_stream(data, text_column, prefix)
     if isinstance(data, Iterable) and not isinstance(data, str | bytes | dict):
-        _refuse_text_column(text_column, "a list of texts")
+        _refuse_text_column(text_column, "plain text")
         return Texts(chunked(data), attach=None)
     raise InputError(
         "This data holds no texts that can be found.",
@@ -241,7 +241,7 @@ def _of_numpy(data: np.ndarray[Any, Any], text_column: object) -> Texts:
         raise InputError("This numpy array holds no texts.", found=f"dtype {data.dtype!s:.100}")
     try:
         values = data.tolist()
-    except ValueError as error:  # raw memory that was declared to be text
+    except (ValueError, SystemError) as error:  # raw memory that was declared to be text
         raise InputError("This numpy array holds no texts.", found=f"{error!s:.100}") from error
     return Texts(chunked(values), attach=None)
 

@@ -96,4 +96,6 @@ async def explain(request: Request) -> Response:
 
     occlusion = await service.answering.in_thread(choose)
     rows = await service.rows(request, served, occlusion.variants, asked.options)
-    return answered(request, {"model": served.name, **asdict(occlusion.explained(rows))})
+    explanation = asdict(occlusion.explained(rows))
+    del explanation["text"]  # which the client has
+    return answered(request, {"model": served.name, **explanation})
