@@ -411,4 +411,9 @@ def to_pandas(result: pa.Table, index: Any = None) -> Any:
 def _attach_pandas(frame: Any, result: pa.Table) -> Any:
     # By position, not by index: an index may hold the same value twice.
     columns = to_pandas(result, frame.index)
-    return frame.assign(**{name: columns[name].array for name in columns})
+    attached = frame.assign()
+    for name in columns:
+        # In a header of several levels pandas wants them all.
+        levels = frame.columns.nlevels
+        attached[name if levels == 1 else (name, *[""] * (levels - 1))] = columns[name].array
+    return attached
