@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import pyarrow as pa
 
 from rubriek import frames, results
-from rubriek.classifier import Classifier, load
+from rubriek.classifier import Classifier
 from rubriek.errors import ColumnError, InputError, OptionError, need
+from rubriek.loading import load
+from rubriek.options import OptionValues, takes_options
 from rubriek.spark import counts, worker
 from rubriek.spark.distribution import Placed, send
+from rubriek.spark.labels import Scores, check_names, in_form
 from rubriek.spark.types import spark_type
 from rubriek.spark.windows import map_windows
 from rubriek.statistics import Statistics
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from rubriek.engines import Precision
 
 
+@takes_options
 def classify(
     data: Any,
     text_column: str | Sequence[str] | None = None,
@@ -34,7 +38,8 @@ def classify(
     profile: Any = None,
     engine: str | None = None,
     precision: Precision | None = None,
-    **options: Any,
+    scores: Scores = "struct",
+    **options: Unpack[OptionValues],
 ) -> Any:
     """Classify the texts of a Spark DataFrame, in one pass through Spark's Python workers.
 
@@ -63,6 +68,9 @@ def classify(
         What the tasks need (PySpark 4 and later).
     engine, precision : str, optional
         As for `rubriek.load`.
+    scores : {"struct", "map", "list"}, default "struct"
+        What holds the scores of all labels: a struct has a field for each. A map from label to score, or a
+        list of structs of ``label`` and ``score``, goes into every table, whatever the labels are.
     **options
         See `rubriek.options.Options`.
 
@@ -76,7 +84,7 @@ def classify(
     InputError
         If the data is no Spark DataFrame.
     ColumnError
-        If a column is not there, holds no text, or would be overwritten.
+        If a column is not there, holds no text, or would be overwritten, or two labels are one name to Spark.
     ModelError
         If the model cannot be used; a corrupt one fails here, not on the workers.
     OptionError
@@ -96,7 +104,7 @@ def classify(
     need("pyspark.sql", extra="spark", purpose="Classifying a Spark DataFrame")
     classifier = as_classifier(model, engine, precision, options)
     columns = _checked_columns(data, text_column, output)
-    answer = Answer(send(data.sparkSession, classifier.bundle, distribute=distribute), classifier)
+    answer = sent_answer(data.sparkSession, classifier, scores, distribute=distribute)
     fields = [*data.schema.fields, _field(output, answer.type)]
     noted = counts.free_name([*data.columns, output]) if observe is not None else None
     if noted is not None:
@@ -123,6 +131,8 @@ class Answer:
         The model, sent already.
     classifier : Classifier
         The driver's: its engine, precision and options are the workers'.
+    scores : {"struct", "map", "list"}
+        What holds the scores of all labels.
 
     Attributes
     ----------
@@ -130,27 +140,40 @@ class Answer:
         The struct that an answer is.
     """
 
-    def __init__(self, model: Placed, classifier: Classifier) -> None:
+    def __init__(self, model: Placed, classifier: Classifier, scores: Scores) -> None:
         self.model = model
+        self.scores = scores
         self.engine = classifier.engine.name.split()[0]
         self.precision = classifier.engine.precision
         self.options = classifier.options
-        self.type = pa.struct(list(results.schema(classifier.bundle, classifier.options)))
+        self.type = answer_type(classifier, scores)
 
     def __call__(self, texts: pa.ChunkedArray, statistics: Statistics) -> pa.StructArray:
         """Answer texts, null where there is none."""
         classifier = worker.classifier(self.model, self.engine, self.precision, self.options)
-        answers = classifier.classify(texts, statistics=statistics).combine_chunks()
+        answers = in_form(classifier.classify(texts, statistics=statistics).combine_chunks(), self.scores)
         columns = [_whole(column) for column in answers.columns]
         null = _whole(texts.is_null())
         return pa.StructArray.from_arrays(columns, fields=list(answers.schema), mask=null)
+
+
+def answer_type(classifier: Classifier, scores: Scores) -> pa.DataType:
+    """Return the struct that an answer is."""
+    schema = results.schema(classifier.bundle, classifier.options)
+    return pa.struct(list(in_form(schema.empty_table(), scores).schema))
+
+
+def sent_answer(session: Any, classifier: Classifier, scores: Scores, *, distribute: bool) -> Answer:
+    """Send a model to the workers of a session, unless no table could hold its answers."""
+    check_names(session, answer_type(classifier, scores))
+    return Answer(send(session, classifier.bundle, distribute=distribute), classifier, scores)
 
 
 def as_classifier(
     model: str | Path | Classifier,
     engine: str | None,
     precision: Precision | None,
-    options: dict[str, Any],
+    options: OptionValues,
 ) -> Classifier:
     """Open a model on the driver, and check all that was asked of it.
 
