@@ -33,7 +33,8 @@ def local(tiny_a):
 def clashing(tiny_a) -> Classifier:
     """Its first two labels differ by case alone."""
     labels = ("Sport", "SPORT", *tiny_a.labels[2:])
-    return Classifier(dataclasses.replace(Bundle.open(tiny_a.folder), labels=labels), rubriek.load(tiny_a.folder).engine)  # fmt: skip
+    bundle = dataclasses.replace(Bundle.open(tiny_a.folder), labels=labels)
+    return Classifier(bundle, rubriek.load(tiny_a.folder).engine)
 
 
 def test_scores_as_values_are_the_scores_of_the_struct(local):
@@ -88,7 +89,7 @@ def test_a_job_with_such_labels_stops_before_any_work_or_keeps_them_as_values(
         job.run(spark, work, clashing)
     assert not list(output.glob("input_file=*"))
     job.run(spark, dataclasses.replace(work, scores="map"), local)
-    (part,) = output.rglob("*.parquet")
+    (part,) = output.rglob("part-*.parquet")
     scores = pq.read_table(part, partitioning=None)["scores"]
     assert [row and dict(row).keys() == set(local.labels) for row in scores.to_pylist()] == [True, None, True]
 
@@ -110,7 +111,7 @@ def test_where_tables_are_delta_s_names_that_it_does_not_take_are_said(data, loc
 def test_the_texts_are_found_as_everywhere(data, local, spark):
     assert rubriek.spark.classify(data, model=local).columns == ["id", "text", "prediction"]
     other = spark.createDataFrame([(1, "nrc")], "text int, source string")
-    with pytest.raises(ColumnError, match="'text' that holds no text(.|\n)*int"):
+    with pytest.raises(ColumnError, match=r"'text' that holds no text(.|\n)*int"):
         rubriek.spark.classify(other, model=local)
     void = spark.sql("SELECT CAST(NULL AS VOID) AS text, 'nrc' AS source")
     assert [row.prediction for row in rubriek.spark.classify(void, model=local).collect()] == [None]
