@@ -16,8 +16,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as stn
 
+from rubriek import nlu
 from rubriek.classifier import Classifier
 from rubriek.errors import RubriekError
+from rubriek.sparknlp.annotator import BertForSequenceClassification, Tokenizer
+from rubriek.sparknlp.base import DocumentAssembler, LightPipeline, Pipeline
 from test_classifier import SumEngine
 
 
@@ -228,6 +231,34 @@ def test_results_or_an_error_of_ours(classifier, drawn, text_column):
         return
     rows = rows_of(drawn.data)
     assert isinstance(drawn.data, str) or rows is None or rows_of(result) == rows
+
+
+@pytest.fixture(scope="module", params=["nlu", "pipeline", "light pipeline"])
+def other_face(request, tiny_a):
+    """Another way in, as a function of any data."""
+    if request.param == "nlu":
+        return nlu.load(str(tiny_a.folder)).predict
+    stages = [
+        DocumentAssembler().setInputCol("text").setOutputCol("document"),
+        Tokenizer().setInputCols(["document"]).setOutputCol("token"),
+        BertForSequenceClassification.of(tiny_a).setInputCols(["document", "token"]).setOutputCol("class"),
+    ]
+    model = Pipeline(stages=stages).fit(pd.DataFrame({"text": ["koning"]}))
+    return model.transform if request.param == "pipeline" else LightPipeline(model).annotate
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(drawn=datas.map(Drawn))
+def test_other_faces_end_likewise(other_face, drawn):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            assert other_face(drawn.data) is not None
+        except RubriekError as error:
+            message = str(error)
+        else:
+            message = ""
+    assert len(message) < 2000
 
 
 @pytest.mark.parametrize(

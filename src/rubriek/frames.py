@@ -106,10 +106,7 @@ def _of_library(data: Any, text_column: object, prefix: str) -> Texts | None:
     if nw.dependencies.is_pandas_series(data):
         values = pandas_strings(data, "the column")
         return _of_column(values, text_column, lambda result: to_pandas(result, data.index))
-    try:
-        known = nw.from_native(data, pass_through=True, allow_series=True)
-    except nw.exceptions.NarwhalsError as error:
-        raise InputError("This frame cannot be read.", found=f"{error!s:.200}") from error
+    known = as_narwhals(data)
     if isinstance(known, nw.LazyFrame):
         raise InputError(
             f"A lazy frame ({type(data).__module__}.{type(data).__name__}) has no rows yet.",
@@ -118,6 +115,20 @@ def _of_library(data: Any, text_column: object, prefix: str) -> Texts | None:
     if isinstance(known, nw.DataFrame):
         return _of_dataframe(known, text_column, prefix)
     return _of_series(known, text_column) if isinstance(known, nw.Series) else None
+
+
+def as_narwhals(data: Any) -> Any:
+    """Return data as narwhals sees it, and as it is where narwhals does not know it.
+
+    Raises
+    ------
+    InputError
+        If narwhals knows its kind, but does not take it, as a frame in which a column name occurs twice.
+    """
+    try:
+        return nw.from_native(data, pass_through=True, allow_series=True)
+    except nw.exceptions.NarwhalsError as error:
+        raise InputError("This frame cannot be read.", found=f"{error!s:.200}") from error
 
 
 _ON_SPARK = 'rubriek.spark.classify(frame, "text") classifies it where it is'
