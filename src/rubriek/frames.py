@@ -304,13 +304,17 @@ def _of_pandas_frame(frame: Any, text_column: object, prefix: str) -> Texts:
 
 
 def _of_dataframe(frame: nw.DataFrame[Any], text_column: object, prefix: str) -> Texts:
-    native, polars = frame.to_native(), frame.implementation.is_polars()
+
+    def attach(result: pa.Table) -> Any:
+        if frame.implementation.is_polars():
+            polars = need("polars", extra="polars", purpose="A Polars result")
+            return frame.to_native().hstack(polars.from_arrow(result))
+        return _attach_arrow(frame.to_arrow(), result)
+
     return _of_frame(
         [(name, series_type(frame[name])) for name in frame.columns],
         lambda at, where: series_strings(frame[frame.columns[at]], where),
-        (lambda result: _attach_polars(native, result))
-        if polars
-        else (lambda result: _attach_arrow(frame.to_arrow(), result)),
+        attach,
         text_column,
         prefix,
     )
@@ -328,14 +332,14 @@ def _of_arrow_frame(data: pa.Table | pa.RecordBatch, text_column: object, prefix
 
 def _of_arrow_stream(data: Any, text_column: object, prefix: str) -> Texts:
     try:
-        stream = pa.RecordBatchReader.from_stream(data)
-    except pa.ArrowInvalid:  # it is one column
-        column = pa.chunked_array(data)
-        return _of_column(strings(column, "the column"), text_column, lambda result: result)
-    try:
-        return _of_arrow_frame(stream.read_all(), text_column, prefix)
+        try:
+            found = pa.RecordBatchReader.from_stream(data)
+        except pa.ArrowInvalid:  # one column
+            found = pa.chunked_array(data)
+        whole = found.read_all() if isinstance(found, pa.RecordBatchReader) else found
     except (pa.ArrowException, OSError) as error:
         raise InputError("This Arrow stream cannot be read.", found=f"{error!s:.200}") from error
+    return read(whole, text_column, prefix)
 
 
 def _refuse_text_column(text_column: object, kind: str) -> None:
@@ -388,10 +392,6 @@ def _attach_arrow(frame: pa.Table | pa.RecordBatch, result: pa.Table) -> pa.Tabl
     for field, values in zip(result.schema, result.columns, strict=True):
         frame = frame.append_column(field, values)
     return frame
-
-
-def _attach_polars(frame: Any, result: pa.Table) -> Any:
-    return frame.hstack(need("polars", extra="polars", purpose="A Polars result").from_arrow(result))
 
 
 def to_pandas(result: pa.Table, index: Any = None) -> Any:
