@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 import rubriek
 from rubriek import frames
 from rubriek.classifier import Classifier
-from rubriek.errors import EngineError, InputError, OptionError, TextTooLongError
+from rubriek.errors import ColumnError, EngineError, InputError, OptionError, TextTooLongError
 from rubriek.options import Options
 from rubriek.statistics import Statistics
 
@@ -392,3 +392,20 @@ def test_no_environment_variable_is_changed(tiny_a):
 def test_options_of_the_classifier_are_checked_against_the_bundle(tiny_a):
     with pytest.raises(OptionError, match="positions"):
         Classifier(tiny_a, SumEngine(9), Options(max_length=5000))
+
+
+def test_a_result_column_that_is_there_already_costs_no_work(by_hand):
+    for frame in (pa.table({"text": ["koning"], "score": [1]}), pd.DataFrame({"text": ["a"], "score": [1]})):
+        with pytest.raises(ColumnError, match="already has 'score'"):
+            by_hand.predict(frame, text_column="text")
+    assert by_hand.engine.rows == []
+
+
+def test_a_frame_needs_no_name_where_only_one_column_can_hold_the_texts(by_hand):
+    frame = pl.DataFrame({"text": ["koning", None]})
+    assert by_hand.predict(frame)["windows"].to_list() == [1, None]
+
+
+def test_a_text_has_no_columns(by_hand):
+    with pytest.raises(InputError, match="no named columns"):
+        by_hand.predict("koning", text_column="text")

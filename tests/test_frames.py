@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import enum
+import io
 import itertools
 
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rubriek import frames
+from rubriek import frames, text_values
 from rubriek.errors import ColumnError, InputError
 
 TEXTS = ["een", None, "", "vier"]
@@ -109,7 +111,7 @@ def test_numpy_strings():
 
 @pytest.mark.parametrize("missing", [None, float("nan"), np.nan, pd.NA, pd.NaT], ids=repr)
 def test_everything_that_means_missing_is_null(missing):
-    assert frames.column(["een", missing]).to_pylist() == ["een", None]
+    assert text_values.column(["een", missing]).to_pylist() == ["een", None]
 
 
 def test_pandas_keeps_an_index_with_repeated_values_and_odd_column_names():
@@ -132,10 +134,15 @@ def test_several_columns_are_joined_and_nulls_left_out(make):
 @pytest.mark.parametrize("make", FRAMES.values(), ids=FRAMES)
 @pytest.mark.parametrize(
     ("text_column", "message"),
-    [("body", "There is no column 'body'"), (None, "Which column"), ("id", "text|strings|type")],
+    [
+        ("body", "The frame has no column 'body'"),
+        (None, "leaves open which column"),
+        ("id", "'id' that holds no text"),
+        (["title", ["x"]], r"no column \['x'\]"),
+    ],
 )
 def test_a_column_that_does_not_serve_is_named(make, text_column, message):
-    frame = make({"id": [1, 2], "text": ["a", "b"]})
+    frame = make({"id": [1, 2], "title": ["c", "d"], "body_": ["a", "b"]})
     with pytest.raises((ColumnError, InputError), match=message):
         lengths(frames.read(frame, text_column, ""))
 
@@ -208,3 +215,83 @@ def test_gathered_rows_are_bounded_and_where_a_table_ends_follows_from_where_it_
     starts = np.cumsum([0, *map(len, found)]).tolist()
     for number, start in enumerate(starts[:-1]):
         assert [len(table) for table in tables(start)] == [len(table) for table in found[number:]]
+
+
+class TestPandasAsItComes:
+    def test_another_name_may_occur_twice(self):
+        frame = pd.DataFrame([["een", 1, 2]], columns=["text", "n", "n"])
+        texts = frames.read(frame, "text", "")
+        result = texts.attach(lengths(texts))
+        assert result.columns.tolist() == ["text", "n", "n", "label", "tokens"]
+        assert result["tokens"].tolist() == [3]
+
+    def test_the_name_of_the_texts_may_not(self):
+        frame = pd.DataFrame([["een", "twee"]], columns=["text", "text"])
+        with pytest.raises(ColumnError, match="2 columns named 'text'"):
+            frames.read(frame, "text", "")
+
+    def test_a_csv_column_without_any_text_is_no_text_in_every_row(self):
+        frame = pd.read_csv(io.StringIO("id,text\n1,\n2,\n"))
+        assert frame["text"].dtype == float
+        texts = frames.read(frame, "text", "")
+        assert texts.attach(lengths(texts))["tokens"].isna().all()
+        series = frames.read(frame["text"], None, "")
+        assert lengths(series)["tokens"].to_pylist() == [None, None]
+
+    def test_a_column_of_numbers_is_still_refused(self):
+        with pytest.raises(ColumnError, match="holds no text"):
+            frames.read(pd.DataFrame({"text": [1.5, np.nan]}), "text", "")
+
+    @pytest.mark.parametrize("name", [0, 1, "", ("a", 1), 1.5, False])
+    def test_any_name_can_be_that_of_the_texts(self, name):
+        names = pd.Index([name, "x"], tupleize_cols=False)
+        texts = frames.read(pd.DataFrame([["een", 2]]).set_axis(names, axis=1), name, "")
+        assert lengths(texts)["tokens"].to_pylist() == [3]
+
+    def test_a_header_of_several_levels(self):
+        frame = pd.DataFrame([["een", 1]], columns=pd.MultiIndex.from_tuples([("nl", "text"), ("n", "")]))
+        texts = frames.read(frame, ("nl", "text"), "")
+        result = texts.attach(lengths(texts))
+        assert result["tokens"].tolist() == [3]
+        frame.columns = pd.MultiIndex.from_tuples([("nl", "text"), ("label", "human")])
+        with pytest.raises(ColumnError, match="already has 'label'"):
+            frames.read(frame, ("nl", "text"), "").check(["label"])
+
+    def test_categories_of_several_types_name_the_row(self):
+        frame = pd.DataFrame({"text": pd.Series(["een", 1], dtype="category")})
+        with pytest.raises(InputError, match=r"Column 'text': Row 1 is not a text(.|\n)*int \(1\)"):
+            frames.read(frame, "text", "")
+
+
+@pytest.mark.parametrize("value", [np.ones(2), [1], b"x", object, {"a": 1}, 1.5], ids=repr)
+def test_a_list_that_holds_something_else_names_the_row(value):
+    with pytest.raises(InputError, match="Row 1 is not a text"):
+        text_values.column(["een", value, "drie"])
+
+
+def test_a_member_of_an_enumeration_is_the_text_that_it_stands_for():
+    kind = enum.Enum("Kind", {"NEWS": "nieuws"}, type=str)
+    assert text_values.column([kind.NEWS, "b"]).to_pylist() == ["nieuws", "b"]
+
+
+@pytest.mark.parametrize("make", FRAMES.values(), ids=FRAMES)
+def test_a_clash_of_names_is_found_before_any_work(make):
+    texts = frames.read(make({"label": ["a"], "text": ["b"]}), "text", "")
+    texts.check(["my_label"])
+    with pytest.raises(ColumnError, match="already has 'label'"):
+        texts.check(["label", "tokens"])
+
+
+def test_a_column_stream_of_an_unknown_library_is_read():
+    texts = frames.read(Capsule(pa.chunked_array([TEXTS])), None, "")
+    assert lengths(texts)["tokens"].to_pylist() == [3, None, 0, 4]
+
+
+def test_a_stream_that_breaks_is_said():
+    def batches():
+        yield pa.record_batch({"text": ["een"]})
+        raise OSError("the disk is gone")
+
+    reader = pa.RecordBatchReader.from_batches(pa.schema([("text", pa.string())]), batches())
+    with pytest.raises(InputError, match="the disk is gone"):
+        frames.read(reader, "text", "")

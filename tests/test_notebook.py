@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -54,7 +55,7 @@ def test_it_runs_and_says_what_it_promises(executed):
     assert "Cultuur &amp; Media" in all_told
     assert "truncate: Politiek" in all_told
     assert "cut: True, windows: 1" in all_told
-    assert 'rgb(190 62 30 / 0.60)">koning</span>' in all_told
+    assert re.search(r'rgb\(46 125 50 / 0\.60\)"[^>]*>koning</span>', all_told)
 
 
 def test_it_draws_a_chart(executed):

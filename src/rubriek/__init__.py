@@ -10,17 +10,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rubriek.classifier import Classifier, load
+    from rubriek.classifier import Classifier
+    from rubriek.loading import load
+    from rubriek.options import Options
     from rubriek.predictions import Prediction, Predictions
 
 __version__ = "0.1.0"
-__all__ = ["Classifier", "Prediction", "Predictions", "load"]
+__all__ = ["Classifier", "Options", "Prediction", "Predictions", "load"]
 
 _HOMES = {
     "Classifier": "rubriek.classifier",
+    "Options": "rubriek.options",
     "Prediction": "rubriek.predictions",
     "Predictions": "rubriek.predictions",
-    "load": "rubriek.classifier",
+    "load": "rubriek.loading",
 }
 
 

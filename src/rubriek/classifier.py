@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence, Sized
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Unpack, overload
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rubriek import batching, frames, in_flight, results
+from rubriek import batching, frames, in_flight, results, text_values
 from rubriek.engines.inputs import check_width
-from rubriek.errors import OptionError, TextTooLongError
-from rubriek.options import Options
+from rubriek.errors import OptionError
+from rubriek.options import Options, OptionValues, takes_options
 from rubriek.predictions import Prediction, Predictions
-from rubriek.prepared import Prepared
+from rubriek.prepared import Prepared, refuse_long
+from rubriek.progress import followed
 from rubriek.scores import activate, pool
 from rubriek.statistics import Statistics
 from rubriek.tokens import HuggingFaceTokenizer, SpecialIds, Tokenizer, Tokens
@@ -24,66 +24,10 @@ from rubriek.tokens import HuggingFaceTokenizer, SpecialIds, Tokenizer, Tokens
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from rubriek.engines import Engine, Precision
+    from rubriek.engines import Engine
     from rubriek.explaining import Explanation
     from rubriek.models.bundle import Bundle, ProblemType
-
-
-def load(
-    ref: str | Path,
-    *,
-    engine: str | None = None,
-    precision: Precision | None = None,
-    threads: int | None = None,
-    **options: Any,
-) -> Classifier:
-    """Load a classifier.
-
-    Parameters
-    ----------
-    ref : str or Path
-        ``"nl-news"`` (built in), the name of a model in the cache, or the path of a bundle, of a Hugging Face
-        folder or of a folder with an ONNX model.
-    engine : {"onnxruntime", "openvino"}, optional
-        What computes the logits. Default: ONNX Runtime.
-    precision : {"fp32", "bf16", "int8", "int8-bf16"}, optional
-        What it computes in; bf16 needs OpenVINO. Default: the bundle's own; never a lower one unasked.
-    threads : int, optional
-        How many cores to use. Default: all that the affinity mask and the cgroup quota allow.
-    **options
-        Defaults for `Classifier.predict`; see `Options`.
-
-    Returns
-    -------
-    Classifier
-
-    Raises
-    ------
-    ModelNotFoundError
-        If there is no such model; the nearest names are listed.
-    ModelError
-        If it cannot be used.
-    EngineError
-        If the engine cannot run it in that precision.
-    OptionError
-        If an option has a value that cannot be used.
-
-    Examples
-    --------
-    >>> import rubriek
-    >>> classifier = rubriek.load("nl-news")
-    >>> classifier.predict("De Tweede Kamer stemt over het voorstel van het kabinet.").label
-    'Politiek'
-    """
-    from rubriek.engines import open_engine
-    from rubriek.hub import resolve
-
-    bundle = resolve(ref)
-    return Classifier(
-        bundle,
-        open_engine(bundle, engine=engine, precision=precision, threads=threads),
-        Options().replaced(options),
-    )
+    from rubriek.spark.labels import Scores
 
 
 class Classifier:
@@ -138,17 +82,36 @@ class Classifier:
         )
 
     @overload
-    def predict(self, data: str, **options: Any) -> Prediction: ...
+    def predict(
+        self, data: str, *, progress: bool | None = None, **options: Unpack[OptionValues]
+    ) -> Prediction: ...
     @overload
     def predict(
-        self, data: list[str | None] | list[str] | tuple[str | None, ...], **options: Any
+        self,
+        data: list[str | None] | list[str] | tuple[str | None, ...],
+        *,
+        progress: bool | None = None,
+        **options: Unpack[OptionValues],
     ) -> Predictions: ...
     @overload
     def predict(
-        self, data: Any, *, text_column: str | Sequence[str] | None = None, prefix: str = "", **options: Any
+        self,
+        data: Any,
+        *,
+        text_column: Hashable | Sequence[Hashable] | None = None,
+        prefix: str = "",
+        progress: bool | None = None,
+        **options: Unpack[OptionValues],
     ) -> Any: ...
+    @takes_options
     def predict(
-        self, data: Any, *, text_column: str | Sequence[str] | None = None, prefix: str = "", **options: Any
+        self,
+        data: Any,
+        *,
+        text_column: Hashable | Sequence[Hashable] | None = None,
+        prefix: str = "",
+        progress: bool | None = None,
+        **options: Unpack[OptionValues],
     ) -> Any:
         """Classify one text, many, a column, or the texts of a frame.
 
@@ -156,10 +119,13 @@ class Classifier:
         ----------
         data : str, iterable of str, numpy array, column or frame
             What to classify. ``None`` and NaN stand for "no text". Nothing in it is changed.
-        text_column : str or sequence of str, optional
-            Where the texts are in a frame; several columns are joined with a line break.
+        text_column : name or sequence of names, optional
+            Where the texts are in a frame; several columns are joined with a line break. Default: the column
+            ``text``, else the only column of strings.
         prefix : str, default ""
             Put before the names of the result columns when they are attached to a frame.
+        progress : bool, optional
+            Show a bar while it runs. Default: in a notebook, once it has run for two seconds.
         **options
             See `Options`; they override those given to `load`.
 
@@ -191,16 +157,25 @@ class Classifier:
         >>> classifier.predict(["Koning opent museum", None])["tokens"].to_pylist()
         [6, None]
         """
-        if isinstance(data, str):
-            return Prediction(**self.classify(frames.column([data]), **options).to_pylist()[0])
         settled = self._settled(options)
-        texts = frames.read(data, text_column, prefix)
+        texts = frames.read([data] if isinstance(data, str) else data, text_column, prefix)
+        texts.check(results.schema(self.bundle, settled).names)
         statistics = Statistics()
-        result = self._classify(texts.chunks, settled, statistics)
-        return Predictions(result, statistics) if texts.attach is None else texts.attach(result)
+        rows = len(data) if isinstance(data, Sized) else None
+        with followed(statistics, rows, wanted=progress):
+            result = self._classify(texts.chunks, settled, statistics)
+        if texts.attach is not None:
+            return texts.attach(result)
+        answers = Predictions(result, statistics)
+        return answers[0] if isinstance(data, str) else answers
 
+    @takes_options
     def stream(
-        self, texts: Iterable[str | None], *, window: int = frames.ROWS_AT_ONCE, **options: Any
+        self,
+        texts: Iterable[str | None],
+        *,
+        window: int = frames.ROWS_AT_ONCE,
+        **options: Unpack[OptionValues],
     ) -> Iterator[Prediction]:
         """Classify texts that come one after the other, without end if need be, in bounded memory.
 
@@ -238,8 +213,13 @@ class Classifier:
         for chunk in frames.chunked(texts, window):
             yield from Predictions(self._classify([chunk], options, Statistics()), Statistics())
 
+    @takes_options
     def classify(
-        self, texts: pa.Array | pa.ChunkedArray, *, statistics: Statistics | None = None, **options: Any
+        self,
+        texts: pa.Array | pa.ChunkedArray,
+        *,
+        statistics: Statistics | None = None,
+        **options: Unpack[OptionValues],
     ) -> pa.Table:
         """Classify an Arrow column: the path that every other way of asking goes through.
 
@@ -265,11 +245,14 @@ class Classifier:
         ['label', 'score', 'scores', 'tokens', 'truncated', 'windows', 'empty']
         """
         options_ = self._settled(options)
-        column = frames.strings(texts, "the column")
+        column = text_values.strings(texts, "the column")
         return self._classify([column], options_, Statistics() if statistics is None else statistics)
 
+    @takes_options
     def classify_each(
-        self, columns: Iterable[tuple[pa.Array | pa.ChunkedArray, Statistics]], **options: Any
+        self,
+        columns: Iterable[tuple[pa.Array | pa.ChunkedArray, Statistics]],
+        **options: Unpack[OptionValues],
     ) -> Iterator[pa.Table]:
         """Classify one Arrow column after the other; the engine does not wait while the next one comes.
 
@@ -307,8 +290,9 @@ class Classifier:
             (self._prepare(_whole(texts), settled, statistics), statistics) for texts, statistics in columns
         )
 
+    @takes_options
     def classify_tokens(
-        self, tokens: Tokens, *, statistics: Statistics | None = None, **options: Any
+        self, tokens: Tokens, *, statistics: Statistics | None = None, **options: Unpack[OptionValues]
     ) -> pa.Table:
         """Classify texts that are token ids already: the same path, entered after its first step.
 
@@ -344,7 +328,8 @@ class Classifier:
         (answered,) = self._answered([(prepared, counted)])
         return answered
 
-    def prepare(self, texts: pa.Array | pa.ChunkedArray, **options: Any) -> Prepared:
+    @takes_options
+    def prepare(self, texts: pa.Array | pa.ChunkedArray, **options: Unpack[OptionValues]) -> Prepared:
         """Tokenise and cut texts: the first half of the path, for who runs batches of many callers together.
 
         Parameters
@@ -405,8 +390,9 @@ class Classifier:
             answers.append(dict.fromkeys(results.schema(bundle, options).names))
         return [dict(answers[-1 if row is None else row]) for row in prepared.rows.to_pylist()]
 
+    @takes_options
     def explain(
-        self, text: str, *, label: str | None = None, spans: int = 128, **options: Any
+        self, text: str, *, label: str | None = None, spans: int = 128, **options: Unpack[OptionValues]
     ) -> Explanation:
         """Find the words that an answer rests on: each is left out in turn, and the model asked again.
 
@@ -446,10 +432,21 @@ class Classifier:
         from rubriek.explaining import occlude
 
         occlusion = occlude(self, text, self._settled(options), label=label, spans=spans)
-        return occlusion.explained(self.classify(frames.column(occlusion.variants), **options).to_pylist())
+        variants = text_values.column(occlusion.variants)
+        return occlusion.explained(self.classify(variants, **options).to_pylist())
 
+    @takes_options
     def transform(
-        self, data: Any, text_column: str | Sequence[str], *, output: str = "prediction", **options: Any
+        self,
+        data: Any,
+        text_column: str | Sequence[str] | None = None,
+        *,
+        output: str = "prediction",
+        observe: Any = None,
+        distribute: bool = True,
+        profile: Any = None,
+        scores: Scores = "struct",
+        **options: Unpack[OptionValues],
     ) -> Any:
         """Classify the texts of a Spark DataFrame with this classifier: `rubriek.spark.classify`.
 
@@ -457,12 +454,10 @@ class Classifier:
         ----------
         data : pyspark.sql.DataFrame
             Of classic Spark or Spark Connect, a batch or a stream.
-        text_column : str or sequence of str
-            Where the texts are; several columns are joined with a line break.
-        output : str, default "prediction"
-            The column to add.
+        text_column, output, observe, distribute, profile, scores
+            As for `rubriek.spark.classify`.
         **options
-            What else `rubriek.spark.classify` takes, and `Options`.
+            See `Options`.
 
         Returns
         -------
@@ -476,9 +471,19 @@ class Classifier:
         """
         from rubriek.spark import classify
 
-        return classify(data, text_column, model=self, output=output, **options)
+        return classify(
+            data,
+            text_column,
+            model=self,
+            output=output,
+            observe=observe,
+            distribute=distribute,
+            profile=profile,
+            scores=scores,
+            **options,
+        )
 
-    def _settled(self, options: dict[str, Any]) -> Options:
+    def _settled(self, options: OptionValues) -> Options:
         return self._checked(self.options.replaced(options)) if options else self.options
 
     def _checked(self, options: Options) -> Options:
@@ -529,7 +534,7 @@ class Classifier:
         with statistics.timed("pack"):
             counts = np.diff(tokens.offsets) + batching.SPECIAL_TOKENS
             if options.overflow == "error":
-                _refuse_long(rows, counts, length, texts)
+                refuse_long(rows, counts, length, texts)
             sequences = batching.cut(
                 tokens.offsets,
                 max_length=length,
@@ -559,7 +564,7 @@ class Classifier:
 
 
 def _whole(texts: pa.Array | pa.ChunkedArray) -> pa.Array:
-    return frames.strings(texts, "the column").combine_chunks()
+    return text_values.strings(texts, "the column").combine_chunks()
 
 
 def _windows(texts: pa.Array | pa.ChunkedArray) -> Iterator[pa.Array]:
@@ -574,20 +579,3 @@ def _answers(prepared: Prepared, logits: NDArray[np.float32], bundle: Bundle) ->
     scores, windows = pool(window_scores, prepared.sequences.text, len(counts))
     truncated = (counts > prepared.length) & (windows == 1)
     return results.Answers(scores, counts, truncated, windows, prepared.empty, window_scores)
-
-
-def _refuse_long(
-    which: pa.Array, counts: NDArray[np.int64], length: int, texts: Sequence[str] | None
-) -> None:
-    long = counts > length
-    if not long.any():
-        return
-    rows = which.to_numpy(zero_copy_only=False)
-    row = next(row for row, text in enumerate(rows) if text == text and long[int(text)])
-    shown = "" if texts is None else f": {texts[int(rows[row])]!r:.50}..."
-    raise TextTooLongError(
-        f"{int(long.sum())} texts have more pieces than are read at once.",
-        expected=f"at most {length} pieces, special tokens included",
-        found=f"{int(counts[int(rows[row])])} in row {row}{shown}",
-        hint="overflow='truncate' cuts them and says so, overflow='windows' reads them whole",
-    )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from rubriek import frames
+from rubriek import text_values
 from rubriek.errors import OptionError
 from rubriek.models.bundle import Agreement
 
@@ -84,8 +84,8 @@ def text_column(texts: Iterable[str | None] | pa.Array | pa.ChunkedArray) -> pa.
     InputError, ColumnError
         If one of them is no text, or the column is not one of strings.
     """
-    arrow = texts if isinstance(texts, pa.Array | pa.ChunkedArray) else frames.column(list(texts))
-    column = frames.strings(arrow, "the sample").drop_null()
+    arrow = texts if isinstance(texts, pa.Array | pa.ChunkedArray) else text_values.column(list(texts))
+    column = text_values.strings(arrow, "the sample").drop_null()
     if len(column) == 0:
         raise OptionError("There are no texts to compare models on.", expected="at least one text")
     return column

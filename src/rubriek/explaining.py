@@ -10,7 +10,7 @@ import difflib
 import math
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -79,6 +79,8 @@ class Explanation:
         Whether the text was cut.
     windows : int
         How many sequences were read for it.
+    text : str
+        The text.
     """
 
     label: str
@@ -89,6 +91,12 @@ class Explanation:
     tokens: int
     truncated: bool
     windows: int
+    text: str = field(repr=False)
+
+    def _repr_html_(self) -> str:
+        from rubriek import notebook
+
+        return notebook.explanation(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +167,7 @@ class Occlusion:
             tokens=whole["tokens"],
             truncated=whole["truncated"],
             windows=whole["windows"],
+            text=self.text,
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial, reduce
 from itertools import islice, pairwise
@@ -15,7 +15,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rubriek.errors import ColumnError, InputError, need
-from rubriek.text_columns import holds_text
+from rubriek.text_columns import ColumnType, find_text_columns, holds_text
+from rubriek.text_values import (
+    column,
+    pandas_strings,
+    pandas_type,
+    series_strings,
+    series_type,
+    shown,
+    strings,
+)
 
 ROWS_AT_ONCE = 16_384
 CHARACTERS_AT_ONCE = 32_000_000
@@ -33,13 +42,17 @@ class Texts:
     attach : callable, optional
         Takes the result columns and returns them with, or as, what came in. ``None`` where plain Python
         values came in.
+    check : callable
+        Takes the names of the result columns, and raises `ColumnError` where `attach` could not add them:
+        before any work is done.
     """
 
     chunks: Iterable[pa.Array | pa.ChunkedArray]
     attach: Callable[[pa.Table], Any] | None
+    check: Callable[[Sequence[str]], object] = lambda names: None
 
 
-def read(data: object, text_column: str | Sequence[str] | None, prefix: str) -> Texts:
+def read(data: object, text_column: object, prefix: str) -> Texts:
     """Find the texts in any data.
 
     Parameters
@@ -47,8 +60,9 @@ def read(data: object, text_column: str | Sequence[str] | None, prefix: str) -> 
     data : object
         A list, tuple, iterator or numpy array of strings; a column or a frame of pandas, Polars, pyarrow or
         anything else that narwhals knows; anything with ``__arrow_c_stream__``.
-    text_column : str or sequence of str, optional
-        Where the texts are in a frame. Several columns are joined with a line break, nulls left out.
+    text_column : name or sequence of names, optional
+        Where the texts are in a frame; see `rubriek.text_columns.find_text_columns`. Several columns are
+        joined with a line break, nulls left out.
     prefix : str
         Put before the names of the result columns that are attached to a frame.
 
@@ -64,25 +78,17 @@ def read(data: object, text_column: str | Sequence[str] | None, prefix: str) -> 
         If the column is not there or does not hold text.
     """
     if isinstance(data, pa.Array | pa.ChunkedArray):
-        return _of_column(data, text_column, attach=lambda result: result)
+        return _of_column(strings(data, "the column"), text_column, lambda result: result)
     if isinstance(data, pa.Table | pa.RecordBatch):
         return _of_arrow_frame(data, text_column, prefix)
     if isinstance(data, np.ndarray):
         return _of_numpy(data, text_column)
-    native = nw.from_native(data, pass_through=True, allow_series=True)
-    if isinstance(native, nw.Series):
-        return _of_series(native, text_column)
-    if isinstance(native, nw.DataFrame):
-        return _of_dataframe(native, text_column, prefix)
-    if isinstance(native, nw.LazyFrame):
-        raise InputError(
-            f"A lazy frame ({type(data).__module__}.{type(data).__name__}) has no rows yet.",
-            hint="collect it first, e.g. predict(frame.collect(), ...)",
-        )
+    if (found := _of_library(data, text_column, prefix)) is not None:
+        return found
     if hasattr(data, "__arrow_c_stream__"):
         return _of_arrow_stream(data, text_column, prefix)
     if isinstance(data, Iterable) and not isinstance(data, str | bytes | dict):
-        _refuse_text_column(text_column, "a list of texts")
+        _refuse_text_column(text_column, "plain text")
         return Texts(chunked(data), attach=None)
     raise InputError(
         "This data holds no texts that can be found.",
@@ -90,6 +96,50 @@ def read(data: object, text_column: str | Sequence[str] | None, prefix: str) -> 
         found=f"{type(data).__module__}.{type(data).__qualname__}",
         hint="several named texts? pass list(texts.values())" if isinstance(data, dict) else None,
     )
+
+
+def _of_library(data: Any, text_column: object, prefix: str) -> Texts | None:
+    """Find the texts in a column or frame of pandas or any other library that narwhals knows."""
+    # narwhals takes no frame in which a column name occurs twice; pandas does.
+    if nw.dependencies.is_pandas_dataframe(data):
+        return _of_pandas_frame(data, text_column, prefix)
+    if nw.dependencies.is_pandas_series(data):
+        values = pandas_strings(data, "the column")
+        return _of_column(values, text_column, lambda result: to_pandas(result, data.index))
+    known = as_narwhals(data)
+    if isinstance(known, nw.LazyFrame):
+        raise InputError(
+            f"A lazy frame ({type(data).__module__}.{type(data).__name__}) has no rows yet.",
+            hint=_WAYS_TO_ROWS.get(known.implementation.value, "collect it first: predict(frame.collect())"),
+        )
+    if isinstance(known, nw.DataFrame):
+        return _of_dataframe(known, text_column, prefix)
+    return _of_series(known, text_column) if isinstance(known, nw.Series) else None
+
+
+def as_narwhals(data: Any) -> Any:
+    """Return data as narwhals sees it, and as it is where narwhals does not know it.
+
+    Raises
+    ------
+    InputError
+        If narwhals knows its kind, but does not take it, as a frame in which a column name occurs twice.
+    """
+    try:
+        return nw.from_native(data, pass_through=True, allow_series=True)
+    except nw.exceptions.NarwhalsError as error:
+        raise InputError("This frame cannot be read.", found=f"{error!s:.200}") from error
+
+
+_ON_SPARK = 'rubriek.spark.classify(frame, "text") classifies it where it is'
+_WAYS_TO_ROWS = {
+    "pyspark": _ON_SPARK,
+    "pyspark[connect]": _ON_SPARK,
+    "duckdb": "hand over its rows: predict(relation.arrow())",
+    "dask": "hand over its rows: predict(frame.compute())",
+    "ibis": "hand over its rows: predict(table.to_pyarrow())",
+}
+"""What to do with a lazy frame, by the name that narwhals has for its library."""
 
 
 def chunked(texts: Iterable[object], rows: int = ROWS_AT_ONCE) -> Iterator[pa.Array]:
@@ -202,201 +252,132 @@ def _size(batch: pa.RecordBatch, looked_up: np.ndarray[Any, np.dtype[np.int64]],
 def _looked_up(batch: pa.RecordBatch) -> np.ndarray[Any, np.dtype[np.int64]]:
     """Return, for each row, how many bytes the dictionaries hold for the rows before it."""
     sizes = np.zeros(batch.num_rows + 1, np.int64)
-    for column in batch.columns:
-        if pa.types.is_dictionary(column.type) and holds_text(column.type):
-            lengths = pc.binary_length(column.dictionary.cast(pa.large_string())).take(column.indices)
+    for values in batch.columns:
+        if pa.types.is_dictionary(values.type) and holds_text(values.type):
+            lengths = pc.binary_length(values.dictionary.cast(pa.large_string())).take(values.indices)
             sizes[1:] += pc.fill_null(lengths, 0).to_numpy(zero_copy_only=False)
     return np.cumsum(sizes)
 
 
-def column(values: Sequence[object], first_row: int = 0) -> pa.Array:
-    """Make an Arrow string array of Python values: strings, ``None`` and NaN.
-
-    Raises
-    ------
-    InputError
-        Naming the first row that is neither.
-
-    Examples
-    --------
-    >>> column(["a", float("nan")]).to_pylist()
-    ['a', None]
-    >>> column(["a", 7], first_row=10)
-    Traceback (most recent call last):
-    ...
-    rubriek.errors.InputError: Row 11 is not a text.
-      expected: a string, None or NaN
-      found:    int (7)
-    """
-    try:
-        return pa.array(values, pa.large_string())
-    except (pa.ArrowException, TypeError, ValueError):
-        pass
-    for row, value in enumerate(values, start=first_row):
-        _check_text(row, value)
-    # To Arrow only None is null; NaN and its kin mean the same to those who hand them over.
-    return pa.array([None if _is_null(value) else value for value in values], pa.large_string())
-
-
-def _check_text(row: int, value: object) -> None:
-    if isinstance(value, str):
-        try:
-            value.encode()
-        except UnicodeEncodeError as error:
-            raise InputError(
-                f"Row {row} holds half a surrogate pair, which is no character and has no UTF-8 form.",
-                found=f"{value[error.start]!r} at position {error.start}",
-                hint="clean it first: text.encode('utf-16', 'surrogatepass').decode('utf-16', 'replace')",
-            ) from error
-    elif not _is_null(value):
-        raise InputError(
-            f"Row {row} is not a text.",
-            expected="a string, None or NaN",
-            found=f"{type(value).__name__} ({value!r:.60})",
-        )
-
-
-def _is_null(value: object) -> bool:
-    # pandas.NA answers every comparison with itself, so its type is asked for first
-    return value is None or type(value).__name__ in {"NAType", "NaTType"} or value != value
-
-
-def _of_numpy(data: np.ndarray[Any, Any], text_column: str | Sequence[str] | None) -> Texts:
+def _of_numpy(data: np.ndarray[Any, Any], text_column: object) -> Texts:
     _refuse_text_column(text_column, "a numpy array")
     if data.ndim != 1:
         raise InputError("A numpy array of texts has one dimension.", found=f"shape {data.shape}")
-    if data.dtype.kind not in "OUT":
-        raise InputError("This numpy array holds no texts.", found=f"dtype {data.dtype}")
-    return Texts(chunked(data.tolist()), attach=None)
+    if data.dtype.kind not in "OUT" and not (data.dtype.kind == "f" and np.isnan(data).all()):
+        raise InputError("This numpy array holds no texts.", found=f"dtype {data.dtype!s:.100}")
+    try:
+        values = data.tolist()
+    except (ValueError, SystemError) as error:  # raw memory that was declared to be text
+        raise InputError("This numpy array holds no texts.", found=f"{error!s:.100}") from error
+    return Texts(chunked(values), attach=None)
 
 
-def _of_column(
-    data: pa.Array | pa.ChunkedArray,
-    text_column: str | Sequence[str] | None,
-    attach: Callable[[pa.Table], Any],
-) -> Texts:
+def _of_column(values: pa.ChunkedArray, text_column: object, attach: Callable[[pa.Table], Any]) -> Texts:
     _refuse_text_column(text_column, "a single column")
-    return Texts([strings(data, "the column")], attach)
+    return Texts([values], attach)
 
 
-def _of_series(series: nw.Series[Any], text_column: str | Sequence[str] | None) -> Texts:
-    native = series.to_native()
-    module = series.implementation
-    if module.is_pandas():
-        values = _pandas_strings(native)
-        return _of_column(values, text_column, lambda result: to_pandas(result, native.index))
-    if module.is_polars():
-        return _of_column(
-            series.to_arrow(),
-            text_column,
-            lambda result: need("polars", extra="polars", purpose="").from_arrow(result),
-        )
-    return _of_column(series.to_arrow(), text_column, lambda result: result)
-
-
-def _of_dataframe(frame: nw.DataFrame[Any], text_column: str | Sequence[str] | None, prefix: str) -> Texts:
-    names = _text_columns(text_column, frame.columns)
-    native = frame.to_native()
-    if frame.implementation.is_pandas():
-        values = _joined([_named_strings(name, lambda name: _pandas_strings(native[name])) for name in names])
-        return Texts([values], lambda result: _attach_pandas(native, _renamed(result, frame.columns, prefix)))
-    columns = [
-        _named_strings(name, lambda name: strings(frame[name].to_arrow(), f"column '{name}'"))
-        for name in names
-    ]
-    if frame.implementation.is_polars():
+def _of_series(series: nw.Series[Any], text_column: object) -> Texts:
+    values = series_strings(series, "the column")
+    if series.implementation.is_polars():
         polars = need("polars", extra="polars", purpose="A Polars result")
-        return Texts(
-            [_joined(columns)],
-            lambda result: native.hstack(polars.from_arrow(_renamed(result, frame.columns, prefix))),
-        )
-    whole = frame.to_arrow()
+        return _of_column(values, text_column, polars.from_arrow)
+    return _of_column(values, text_column, lambda result: result)
+
+
+def _of_frame(
+    columns: Sequence[tuple[Hashable, ColumnType]],
+    get: Callable[[int, str], pa.ChunkedArray],
+    attach: Callable[[pa.Table], Any],
+    text_column: object,
+    prefix: str,
+    groups: Iterable[Hashable] = (),
+) -> Texts:
+    """Find the texts of a frame, given its columns, how one is read and how result columns are added."""
+    names = [name for name, _ in columns]
+    found = find_text_columns(columns, named(text_column, names))
+    taken = [*names, *groups]
+    parts = [get(names.index(name), f"column {name!r:.100}") for name in found]
     return Texts(
-        [_joined(columns)], lambda result: _attach_arrow(whole, _renamed(result, frame.columns, prefix))
+        [reduce(_join, parts)],
+        attach=lambda result: attach(result.rename_columns(_added(result.column_names, taken, prefix))),
+        check=lambda results: _added(results, taken, prefix),
     )
 
 
-def _of_arrow_frame(
-    data: pa.Table | pa.RecordBatch, text_column: str | Sequence[str] | None, prefix: str
-) -> Texts:
-    names = _text_columns(text_column, data.schema.names)
-    values = _joined([strings(data.column(name), f"column '{name}'") for name in names])
-    return Texts([values], lambda result: _attach_arrow(data, _renamed(result, data.schema.names, prefix)))
+def _of_pandas_frame(frame: Any, text_column: object, prefix: str) -> Texts:
+    types = [pandas_type(frame.iloc[:, at]) for at in range(frame.shape[1])]
+    return _of_frame(
+        list(zip(frame.columns, types, strict=True)),
+        lambda at, where: pandas_strings(frame.iloc[:, at], where),
+        lambda result: _attach_pandas(frame, result),
+        text_column,
+        prefix,
+        # In a header of several levels a result column takes a name of the top one.
+        groups=frame.columns.get_level_values(0) if frame.columns.nlevels > 1 else (),
+    )
 
 
-def _of_arrow_stream(data: Any, text_column: str | Sequence[str] | None, prefix: str) -> Texts:
-    reader = pa.RecordBatchReader.from_stream(data)
-    if pa.types.is_struct(reader.schema.field(0).type) and len(reader.schema) == 1 and text_column is None:
-        raise InputError("This Arrow stream is a frame.", hint="say where the texts are: text_column='...'")
-    return _of_arrow_frame(reader.read_all(), text_column, prefix)
+def _of_dataframe(frame: nw.DataFrame[Any], text_column: object, prefix: str) -> Texts:
+
+    def attach(result: pa.Table) -> Any:
+        if frame.implementation.is_polars():
+            polars = need("polars", extra="polars", purpose="A Polars result")
+            return frame.to_native().hstack(polars.from_arrow(result))
+        return _attach_arrow(frame.to_arrow(), result)
+
+    return _of_frame(
+        [(name, series_type(frame[name])) for name in frame.columns],
+        lambda at, where: series_strings(frame[frame.columns[at]], where),
+        attach,
+        text_column,
+        prefix,
+    )
 
 
-def _refuse_text_column(text_column: str | Sequence[str] | None, kind: str) -> None:
+def _of_arrow_frame(data: pa.Table | pa.RecordBatch, text_column: object, prefix: str) -> Texts:
+    return _of_frame(
+        [(field.name, field.type) for field in data.schema],
+        lambda at, where: strings(data.column(at), where),
+        lambda result: _attach_arrow(data, result),
+        text_column,
+        prefix,
+    )
+
+
+def _of_arrow_stream(data: Any, text_column: object, prefix: str) -> Texts:
+    try:
+        try:
+            found = pa.RecordBatchReader.from_stream(data)
+        except pa.ArrowInvalid:  # one column
+            found = pa.chunked_array(data)
+        whole = found.read_all() if isinstance(found, pa.RecordBatchReader) else found
+    except (pa.ArrowException, OSError) as error:
+        raise InputError("This Arrow stream cannot be read.", found=f"{error!s:.200}") from error
+    return read(whole, text_column, prefix)
+
+
+def _refuse_text_column(text_column: object, kind: str) -> None:
     if text_column is not None:
         raise InputError(
-            f"text_column={text_column!r} was given, but {kind} has no named columns.",
+            f"text_column={shown(text_column)} was given, but {kind} has no named columns.",
             hint="leave text_column out, or pass the whole frame",
         )
 
 
-def _text_columns(text_column: str | Sequence[str] | None, available: Sequence[str]) -> list[str]:
-    names = [text_column] if isinstance(text_column, str) else list(text_column or [])
-    shown = ", ".join(map(repr, available))
-    if not names:
-        raise ColumnError(
-            "Which column holds the texts?",
-            expected=f"text_column= one of {shown}",
-            hint="several are joined",
-        )
-    for name in names:
-        if name not in available:
-            raise ColumnError(f"There is no column {name!r}.", expected=f"one of {shown}")
-    return names
-
-
-def strings(values: pa.Array | pa.ChunkedArray, where: str) -> pa.ChunkedArray:
-    """Bring any Arrow column of text into one type.
-
-    Raises
-    ------
-    ColumnError
-        If it does not hold text.
+def named(text_column: object, columns: Sequence[Hashable]) -> Sequence[object]:
+    """Return the names in ``text_column``: none, one, or several in a sequence that is not itself a name.
 
     Examples
     --------
-    >>> strings(pa.array(["a", None]).dictionary_encode(), "here").to_pylist()
-    ['a', None]
+    >>> named(None, ["text"]), named(0, [0]), named(("a", 1), ["a", 1]), named(("a", 1), [("a", 1)])
+    ([], [0], ('a', 1), [('a', 1)])
     """
-    kind = values.type
-    inner = kind.value_type if pa.types.is_dictionary(kind) else kind
-    if not (
-        pa.types.is_string(inner)
-        or pa.types.is_large_string(inner)
-        or pa.types.is_string_view(inner)
-        or pa.types.is_null(inner)
-    ):
-        raise ColumnError(f"This is no text: {where}.", expected="a column of strings", found=f"type {kind}")
-    whole = values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values])
-    return whole.cast(pa.large_string())
-
-
-def _named_strings(name: str, get: Callable[[str], pa.ChunkedArray]) -> pa.ChunkedArray:
-    try:
-        return get(name)
-    except InputError as error:
-        raise InputError(
-            f"Column {name!r}: {error.message}", expected=error.expected, found=error.found
-        ) from error
-
-
-def _pandas_strings(series: Any) -> pa.ChunkedArray:
-    if series.dtype == object:
-        return pa.chunked_array([column(series.tolist())])
-    return strings(pa.array(series, from_pandas=True), f"a pandas column of dtype {series.dtype}")
-
-
-def _joined(columns: Sequence[pa.ChunkedArray]) -> pa.ChunkedArray:
-    return reduce(_join, columns)
+    if text_column is None:
+        return []
+    if isinstance(text_column, str | bytes) or not isinstance(text_column, Sequence):
+        return [text_column]
+    return [text_column] if isinstance(text_column, tuple) and text_column in columns else text_column
 
 
 def _join(left: pa.ChunkedArray, right: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -404,15 +385,16 @@ def _join(left: pa.ChunkedArray, right: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.coalesce(both, left, right)
 
 
-def _renamed(result: pa.Table, taken: Sequence[str], prefix: str) -> pa.Table:
-    names = [prefix + name for name in result.column_names]
+def _added(results: Sequence[str], taken: Sequence[Hashable], prefix: str) -> list[str]:
+    """Return the names of result columns in a frame, none of which it has yet."""
+    names = [prefix + name for name in results]
     clash = [name for name in names if name in taken]
     if clash:
         raise ColumnError(
             f"The frame already has {', '.join(map(repr, clash))}, and nothing of it is overwritten.",
             hint="name the result columns apart: prefix='predicted_'",
         )
-    return result.rename_columns(names)
+    return names
 
 
 def _attach_arrow(frame: pa.Table | pa.RecordBatch, result: pa.Table) -> pa.Table | pa.RecordBatch:
@@ -455,4 +437,9 @@ def to_pandas(result: pa.Table, index: Any = None) -> Any:
 def _attach_pandas(frame: Any, result: pa.Table) -> Any:
     # By position, not by index: an index may hold the same value twice.
     columns = to_pandas(result, frame.index)
-    return frame.assign(**{name: columns[name].array for name in columns})
+    attached = frame.assign()
+    for name in columns:
+        # In a header of several levels pandas wants them all.
+        levels = frame.columns.nlevels
+        attached[name if levels == 1 else (name, *[""] * (levels - 1))] = columns[name].array
+    return attached

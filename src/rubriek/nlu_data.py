@@ -37,7 +37,7 @@ class Given:
         self.native: nw.DataFrame[Any] | None = None
         if isinstance(data, str):
             data = [data]
-        native = nw.from_native(data, pass_through=True, allow_series=True)
+        native = frames.as_narwhals(data)
         if isinstance(native, nw.Series):
             native = native.alias(native.name or TEXT).to_frame()
         if isinstance(native, nw.DataFrame):
@@ -80,16 +80,28 @@ class Given:
                 _whole({name: columns[name] for name in names})
             )
         kept = [name for name in self.native.columns if keep and name not in columns]
-        names = sorted([*names, *kept])
-        taken = self.native[rows.tolist()].to_native()
+        names = sorted([*names, *kept], key=str)
+        native = self.native.to_native()
         if self.native.implementation.is_polars():
             made = need("polars", extra="polars", purpose="A Polars result").DataFrame(columns)
-            return made.hstack(taken.select(kept)).select(names)
+            return made.hstack(native[rows.tolist()].select(kept)).select(names)
         pandas = need("pandas", extra="pandas", purpose="The answer of nlu")
-        if not self.native.implementation.is_pandas():
-            taken = taken.to_pandas()
+        # pandas takes rows of every type; Arrow itself, of some only.
+        whole = native if self.native.implementation.is_pandas() else _in_pandas(self.native.select(kept))
+        taken = whole.iloc[rows]
         made = pandas.DataFrame(_whole(columns), index=taken.index)
-        return made.assign(**{name: taken[name] for name in kept})[names]
+        for name in kept:
+            made[name] = taken[name]
+        return made[names]
+
+
+def _in_pandas(frame: nw.DataFrame[Any]) -> Any:
+    try:
+        return frame.to_pandas()
+    except pa.ArrowException as error:
+        raise InputError(
+            "A column of this frame has no form in pandas, in which nlu answers.", found=f"{error!s:.200}"
+        ) from error
 
 
 def _whole(columns: dict[str, list[Any]]) -> dict[str, Any]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Mapping
+import inspect
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, TypedDict, TypeVar, get_args, get_type_hints
 
 from rubriek.errors import OptionError
 
 Overflow: TypeAlias = Literal["truncate", "error", "windows"]
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,3 +128,39 @@ class Options:
                     hint=f"did you mean '{near[0]}'?" if near else None,
                 )
         return dataclasses.replace(self, **changes)
+
+
+class OptionValues(TypedDict, total=False):
+    """The fields of `Options` as keyword arguments, for type checkers and editors."""
+
+    max_length: int | None
+    overflow: Overflow
+    stride: int | None
+    window_scores: bool
+    top_k: int | None
+    threshold: float | None
+    token_budget: int | None
+
+
+def takes_options(function: Function) -> Function:
+    """Name every option in the signature of a function that takes ``**options``.
+
+    So ``help`` and the completion of notebooks list them, while the function itself need not repeat them, and
+    an unknown name gets the nearest known one from `Options.replaced`. An option that is left out keeps its
+    default, which depends on where the function stands: it is shown as ``...``.
+
+    Examples
+    --------
+    >>> @takes_options
+    ... def predict(data, **options): ...
+    >>> list(inspect.signature(predict).parameters)[:4]
+    ['data', 'max_length', 'overflow', 'stride']
+    """
+    signature = inspect.signature(function)
+    named = [one for one in signature.parameters.values() if one.kind is not one.VAR_KEYWORD]
+    options = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=..., annotation=kind)
+        for name, kind in get_type_hints(OptionValues).items()
+    ]
+    function.__signature__ = signature.replace(parameters=[*named, *options])  # type: ignore[attr-defined]
+    return function

@@ -53,6 +53,11 @@ class Prediction:
     top: list[dict[str, Any]] | None = None
     window_scores: list[dict[str, float]] | None = None
 
+    def _repr_html_(self) -> str:
+        from rubriek import notebook
+
+        return notebook.prediction(self)
+
 
 class Predictions(Sequence[Prediction]):
     """Predictions in the order of the texts: a sequence, and Arrow columns under it.
@@ -110,6 +115,11 @@ class Predictions(Sequence[Prediction]):
             "null" if answer.score is None else f"{answer.label} {answer.score:.2f}" for answer in self[:3]
         )
         return f"Predictions({len(self)} texts: {shown}{', ...' if len(self) > 3 else ''})"
+
+    def _repr_html_(self) -> str:
+        from rubriek import notebook
+
+        return notebook.predictions(self)
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """Hand the columns to any library that reads Arrow streams."""

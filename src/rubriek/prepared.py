@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rubriek import batching
+from rubriek.errors import TextTooLongError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,3 +57,19 @@ class Prepared:
     def assemble(self, batch: NDArray[np.intp]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         """Make the arrays of a batch of its sequences; see `rubriek.batching.assemble`."""
         return batching.assemble(self.tokens, self.sequences, batch)
+
+
+def refuse_long(which: pa.Array, counts: NDArray[np.int64], length: int, texts: Sequence[str] | None) -> None:
+    """Raise if a text has more pieces than are read at once; the texts serve the message only."""
+    long = counts > length
+    if not long.any():
+        return
+    rows = which.to_numpy(zero_copy_only=False)
+    row = next(row for row, text in enumerate(rows) if text == text and long[int(text)])
+    shown = "" if texts is None else f": {texts[int(rows[row])]!r:.50}..."
+    raise TextTooLongError(
+        f"{int(long.sum())} texts have more pieces than are read at once.",
+        expected=f"at most {length} pieces, special tokens included",
+        found=f"{int(counts[int(rows[row])])} in row {row}{shown}",
+        hint="overflow='truncate' cuts them and says so, overflow='windows' reads them whole",
+    )

@@ -19,6 +19,7 @@ def test_it_answers_as_python_does(client, tiny):
     told = answer.json()
     wanted = tiny.explain(TEXT)
     assert told["model"] == "tiny-a"
+    assert "text" not in told
     assert (told["label"], told["read"], told["tokens"]) == (wanted.label, len(TEXT), wanted.tokens)
     assert told["score"] == pytest.approx(wanted.score, abs=1e-5)
     assert [span["text"] for span in told["spans"]] == [span.text for span in wanted.spans]

@@ -184,7 +184,7 @@ def test_what_is_wrong_is_said_on_the_driver(spark, data, tiny_a, tmp_path):
         classify("id")
     with pytest.raises(ColumnError, match="nothing of it is overwritten"):
         classify(output="ID")
-    with pytest.raises(ColumnError, match="2 columns 'a'"):
+    with pytest.raises(ColumnError, match="2 columns named 'a'"):
         classify("a", frame=spark.createDataFrame([("x", "y")], ["a", "a"]))
     with pytest.raises(ModelNotFoundError):
         classify(model="no-such-model")

@@ -16,7 +16,7 @@ def code(request) -> str:
     page = (request.config.rootpath / "docs/spark.md").read_text(encoding="utf-8")
     marked = r"<!-- not run: needs Spark; tests/spark/test_spark_docs.py runs it -->\n```python\n(.*?)^```$"
     blocks = re.findall(marked, page, re.M | re.S)
-    assert len(blocks) == 4
+    assert len(blocks) == 5
     return "\n".join(blocks)
 
 

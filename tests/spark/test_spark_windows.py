@@ -51,7 +51,7 @@ def test_no_more_is_read_than_the_window_needs():
 def test_memory_stays_level_over_two_million_rows_in_one_partition(spark, tiny_a, tmp_path):
     """What the worker holds after every window, from the second on: the first fills arenas and caches."""
     file = tmp_path / "resident"
-    answer = Answer(send(spark, tiny_a), rubriek.load(tiny_a.folder, threads=1))
+    answer = Answer(send(spark, tiny_a), rubriek.load(tiny_a.folder, threads=1), "struct")
 
     def on_window(window):
         window = window.append_column("prediction", answer(frames.strings(window["text"], ""), Statistics()))

@@ -94,7 +94,9 @@ async def explain(request: Request) -> Response:
         )
         name = service.models.get(asked.model).name
         explanation = await service.while_wanted(request, name, _explained(service, asked))
-    return answered(request, {"model": name, **asdict(explanation)})
+    values = asdict(explanation)
+    del values["text"]  # which the client has
+    return answered(request, {"model": name, **values})
 
 
 def _explained(

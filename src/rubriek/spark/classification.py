@@ -4,27 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import pyarrow as pa
 
 from rubriek import frames, results
-from rubriek.classifier import Classifier, load
+from rubriek.classifier import Classifier
 from rubriek.errors import ColumnError, InputError, OptionError, need
+from rubriek.loading import load
+from rubriek.options import OptionValues, takes_options
 from rubriek.spark import counts, worker
 from rubriek.spark.distribution import Placed, send
+from rubriek.spark.labels import Scores, check_names, in_form
 from rubriek.spark.types import spark_type
 from rubriek.spark.windows import map_windows
 from rubriek.statistics import Statistics
+from rubriek.text_columns import ColumnType, find_text_columns
 from rubriek.tokens import HuggingFaceTokenizer
 
 if TYPE_CHECKING:
     from rubriek.engines import Precision
 
 
+@takes_options
 def classify(
     data: Any,
-    text_column: str | Sequence[str],
+    text_column: str | Sequence[str] | None = None,
     *,
     model: str | Path | Classifier = "nl-news",
     output: str = "prediction",
@@ -33,7 +38,8 @@ def classify(
     profile: Any = None,
     engine: str | None = None,
     precision: Precision | None = None,
-    **options: Any,
+    scores: Scores = "struct",
+    **options: Unpack[OptionValues],
 ) -> Any:
     """Classify the texts of a Spark DataFrame, in one pass through Spark's Python workers.
 
@@ -45,8 +51,9 @@ def classify(
     ----------
     data : pyspark.sql.DataFrame
         Of classic Spark or Spark Connect, a batch or a stream.
-    text_column : str or sequence of str
-        Where the texts are; several columns are joined with a line break, nulls left out.
+    text_column : str or sequence of str, optional
+        Where the texts are; several columns are joined with a line break, nulls left out. Default: the column
+        ``text``, else the only column of strings.
     model : str, Path or Classifier, default "nl-news"
         As for `rubriek.load`; it is read here, on the driver.
     output : str, default "prediction"
@@ -61,6 +68,9 @@ def classify(
         What the tasks need (PySpark 4 and later).
     engine, precision : str, optional
         As for `rubriek.load`.
+    scores : {"struct", "map", "list"}, default "struct"
+        What holds the scores of all labels: a struct has a field for each. A map from label to score, or a
+        list of structs of ``label`` and ``score``, goes into every table, whatever the labels are.
     **options
         See `rubriek.options.Options`.
 
@@ -74,7 +84,7 @@ def classify(
     InputError
         If the data is no Spark DataFrame.
     ColumnError
-        If a column is not there, holds no text, or would be overwritten.
+        If a column is not there, holds no text, or would be overwritten, or two labels are one name to Spark.
     ModelError
         If the model cannot be used; a corrupt one fails here, not on the workers.
     OptionError
@@ -94,7 +104,7 @@ def classify(
     need("pyspark.sql", extra="spark", purpose="Classifying a Spark DataFrame")
     classifier = as_classifier(model, engine, precision, options)
     columns = _checked_columns(data, text_column, output)
-    answer = Answer(send(data.sparkSession, classifier.bundle, distribute=distribute), classifier)
+    answer = sent_answer(data.sparkSession, classifier, scores, distribute=distribute)
     fields = [*data.schema.fields, _field(output, answer.type)]
     noted = counts.free_name([*data.columns, output]) if observe is not None else None
     if noted is not None:
@@ -121,6 +131,8 @@ class Answer:
         The model, sent already.
     classifier : Classifier
         The driver's: its engine, precision and options are the workers'.
+    scores : {"struct", "map", "list"}
+        What holds the scores of all labels.
 
     Attributes
     ----------
@@ -128,27 +140,40 @@ class Answer:
         The struct that an answer is.
     """
 
-    def __init__(self, model: Placed, classifier: Classifier) -> None:
+    def __init__(self, model: Placed, classifier: Classifier, scores: Scores) -> None:
         self.model = model
+        self.scores = scores
         self.engine = classifier.engine.name.split()[0]
         self.precision = classifier.engine.precision
         self.options = classifier.options
-        self.type = pa.struct(list(results.schema(classifier.bundle, classifier.options)))
+        self.type = answer_type(classifier, scores)
 
     def __call__(self, texts: pa.ChunkedArray, statistics: Statistics) -> pa.StructArray:
         """Answer texts, null where there is none."""
         classifier = worker.classifier(self.model, self.engine, self.precision, self.options)
-        answers = classifier.classify(texts, statistics=statistics).combine_chunks()
+        answers = in_form(classifier.classify(texts, statistics=statistics).combine_chunks(), self.scores)
         columns = [_whole(column) for column in answers.columns]
         null = _whole(texts.is_null())
         return pa.StructArray.from_arrays(columns, fields=list(answers.schema), mask=null)
+
+
+def answer_type(classifier: Classifier, scores: Scores) -> pa.DataType:
+    """Return the struct that an answer is."""
+    schema = results.schema(classifier.bundle, classifier.options)
+    return pa.struct(list(in_form(schema.empty_table(), scores).schema))
+
+
+def sent_answer(session: Any, classifier: Classifier, scores: Scores, *, distribute: bool) -> Answer:
+    """Send a model to the workers of a session, unless no table could hold its answers."""
+    check_names(session, answer_type(classifier, scores))
+    return Answer(send(session, classifier.bundle, distribute=distribute), classifier, scores)
 
 
 def as_classifier(
     model: str | Path | Classifier,
     engine: str | None,
     precision: Precision | None,
-    options: dict[str, Any],
+    options: OptionValues,
 ) -> Classifier:
     """Open a model on the driver, and check all that was asked of it.
 
@@ -182,9 +207,7 @@ def _whole(column: pa.ChunkedArray) -> pa.Array:
     return whole if isinstance(whole, pa.Array) else pa.concat_arrays(whole.chunks)
 
 
-def _checked_columns(data: Any, text_column: str | Sequence[str], output: str) -> list[str]:
-    from pyspark.sql import types
-
+def _checked_columns(data: Any, text_column: str | Sequence[str] | None, output: str) -> list[str]:
     if not type(data).__module__.startswith("pyspark.sql") or not hasattr(data, "mapInArrow"):
         raise InputError(
             "This is no Spark DataFrame.",
@@ -192,30 +215,23 @@ def _checked_columns(data: Any, text_column: str | Sequence[str], output: str) -
             found=f"{type(data).__module__}.{type(data).__qualname__}",
             hint="rubriek.load(...).predict(data) takes pandas, Polars and Arrow",
         )
-    names = [text_column] if isinstance(text_column, str) else list(text_column)
     fields = data.schema.fields
-    if not names:
-        raise ColumnError("Which column holds the texts?", expected="text_column='...'")
-    for name in names:
-        found = [field for field in fields if field.name == name]
-        if len(found) != 1:
-            raise ColumnError(
-                f"There are {len(found)} columns {name!r}." if found else f"There is no column {name!r}.",
-                expected="one of " + ", ".join(repr(field.name) for field in fields),
-            )
-        if not isinstance(found[0].dataType, types.StringType):
-            raise ColumnError(
-                f"The column {name!r} holds no text.",
-                expected="a column of strings",
-                found=found[0].dataType.simpleString(),
-                hint=f"cast it first: withColumn({name!r}, col({name!r}).cast('string'))",
-            )
+    columns = [(field.name, _column_type(field.dataType)) for field in fields]
+    names = find_text_columns(columns, frames.named(text_column, data.columns), where="The DataFrame")
     if output.lower() in [field.name.lower() for field in fields]:
         raise ColumnError(
             f"The DataFrame already has {output!r}, and nothing of it is overwritten.",
             hint="name the result apart: output='...'",
         )
-    return names
+    return [str(name) for name in names]
+
+
+def _column_type(kind: Any) -> ColumnType:
+    from pyspark.sql import types
+
+    if isinstance(kind, types.StringType | types.NullType):
+        return pa.string() if isinstance(kind, types.StringType) else pa.null()
+    return f"type {kind.simpleString():.200}"
 
 
 def _checked_profile(profile: Any) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import rubriek
@@ -98,7 +97,7 @@ def _written(
     # What the names of folders above a file say (year=2024) becomes columns.
     frame = session.read.option("basePath", work.file.folder).parquet(work.file.url)
     prefix = settings["prefix"]
-    answered = _answered(cut(frame, work.tasks), settings["text_columns"], prefix, classifier, observation)
+    answered = _answered(cut(frame, work.tasks), settings, classifier, observation)
     answered.write.mode("overwrite").parquet(url)
     statistics = counts.statistics(observation.get)
     labels = session.read.parquet(literal(url)).groupBy(_column(f"{prefix}label")).count().collect()
@@ -112,15 +111,20 @@ def _written(
     return statistics
 
 
-def _answered(
-    frame: Any, text_columns: Sequence[str], prefix: str, classifier: Classifier, observation: Any
-) -> Any:
+def _answered(frame: Any, settings: dict[str, Any], classifier: Classifier, observation: Any) -> Any:
     """Add the result columns, under the names that they have everywhere."""
     struct = counts.free_name(frame.columns)
-    answered = classify(frame, text_columns, model=classifier, output=struct, observe=observation)
+    answered = classify(
+        frame,
+        settings["text_columns"],
+        model=classifier,
+        output=struct,
+        observe=observation,
+        scores=settings.get("scores", "struct"),
+    )
     kept = [_column(name) for name in frame.columns]
     answers = _column(struct)
-    added = [answers.getField(name).alias(prefix + name) for name in result_names(classifier)]
+    added = [answers.getField(name).alias(settings["prefix"] + name) for name in result_names(classifier)]
     return answered.select(*kept, *added)
 
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import pyarrow as pa
 
-from rubriek import frames
+from rubriek import frames, text_values
 from rubriek.classifier import Classifier
 from rubriek.errors import need
-from rubriek.spark.classification import Answer, as_classifier
-from rubriek.spark.distribution import send
+from rubriek.options import OptionValues, takes_options
+from rubriek.spark.classification import as_classifier, sent_answer
+from rubriek.spark.labels import Scores
 from rubriek.spark.types import spark_type
 from rubriek.spark.windows import windows
 from rubriek.statistics import Statistics
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from rubriek.engines import Precision
 
 
+@takes_options
 def register(
     session: Any,
     name: str,
@@ -29,7 +31,8 @@ def register(
     distribute: bool = True,
     engine: str | None = None,
     precision: Precision | None = None,
-    **options: Any,
+    scores: Scores = "struct",
+    **options: Unpack[OptionValues],
 ) -> Any:
     """Make a function of SQL that classifies texts: ``SELECT rubriek_classify(body).label FROM articles``.
 
@@ -41,7 +44,7 @@ def register(
         What the function is called.
     model : str, Path or Classifier, default "nl-news"
         As for `rubriek.load`.
-    distribute, engine, precision, **options
+    distribute, engine, precision, scores, **options
         As for `rubriek.spark.classify`.
 
     Returns
@@ -52,19 +55,19 @@ def register(
 
     Raises
     ------
-    ModelError, OptionError, EngineError
+    ColumnError, ModelError, OptionError, EngineError
         As for `rubriek.spark.classify`.
     MissingExtraError
         If pyspark is not installed.
     """
     functions = need("pyspark.sql.functions", extra="spark", purpose="A function of Spark SQL")
     classifier = as_classifier(model, engine, precision, options)
-    answer = Answer(send(session, classifier.bundle, distribute=distribute), classifier)
+    answer = sent_answer(session, classifier, scores, distribute=distribute)
 
     def answers(texts: Iterator[pa.Array]) -> Iterator[pa.Array]:
         batches = (pa.record_batch([column], ["text"]) for column in texts)
         for window in windows(batches):
-            yield answer(frames.strings(window["text"], "the argument"), Statistics())
+            yield answer(text_values.strings(window["text"], "the argument"), Statistics())
 
     if hasattr(functions, "arrow_udf"):
         function = functions.arrow_udf(answers, spark_type(answer.type))

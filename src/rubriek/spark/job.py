@@ -12,8 +12,10 @@ from rubriek.errors import JobError, OptionError, need
 from rubriek.jobs import Report, manifest
 from rubriek.jobs.lock import locked
 from rubriek.options import Options
+from rubriek.spark.classification import answer_type
 from rubriek.spark.files import classify_file, result_names
 from rubriek.spark.folders import UNFINISHED, InputFile, OutputFolder, Place, find_inputs
+from rubriek.spark.labels import Scores, check_names
 from rubriek.spark.monitor import Monitor
 from rubriek.spark.tasks import Work, planned
 from rubriek.statistics import Statistics
@@ -43,12 +45,15 @@ class SparkJob:
         Joined by a line break.
     prefix : str, default ""
         Before the names of the result columns.
+    scores : {"struct", "map", "list"}, default "struct"
+        What holds the scores of all labels; see `rubriek.spark.classify`.
     """
 
     inputs: Sequence[str]
     output: str
     text_columns: Sequence[str]
     prefix: str = ""
+    scores: Scores = "struct"
 
 
 @dataclass(frozen=True)
@@ -138,6 +143,7 @@ def _run(
     on_start: Callable[[int, int], None],
     on_progress: Callable[[Statistics], None],
 ) -> SparkReport:
+    check_names(session, answer_type(classifier, job.scores))
     output.clear()
     settings = _settings(job, classifier)
     finished = {} if restart else _finished(files, output, settings)
@@ -177,6 +183,8 @@ def _settings(job: SparkJob, classifier: Classifier) -> dict[str, Any]:
     defaults = asdict(Options())
     options = {name: value for name, value in asdict(classifier.options).items() if value != defaults[name]}
     settings = manifest.settings(classifier, job.text_columns, job.prefix, options)
+    if job.scores != "struct":  # what older folders have, and do not say
+        settings["scores"] = job.scores
     settings["engine"]["name"] = classifier.engine.name.split()[0]
     return settings
 

@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 import pyarrow as pa
 
-from rubriek import frames
+from rubriek import text_values
 from rubriek.errors import OptionError, PipelineError
 from rubriek.sparknlp import utf16
 from rubriek.sparknlp.annotation import DOCUMENT
@@ -89,7 +89,7 @@ class DocumentAssembler(LocalTransformer):
         if pa.types.is_list(texts.type) or pa.types.is_large_list(texts.type):
             lists = [[text or "" for text in row or ()] for row in texts.to_pylist()]
         else:
-            lists = [[text or ""] for text in frames.strings(texts, f"column '{name}'").to_pylist()]
+            lists = [[text or ""] for text in text_values.strings(texts, f"column '{name}'").to_pylist()]
         mode = self.getOrDefault("cleanupMode")
         results = [clean(text, mode) for row in lists for text in row]
         counts = np.fromiter(map(len, lists), np.int64, len(lists))

@@ -9,8 +9,8 @@ import narwhals as nw
 import numpy as np
 import pyarrow as pa
 
-from rubriek import frames
-from rubriek.errors import InputError, need
+from rubriek import frames, text_values
+from rubriek.errors import ColumnError, InputError, need
 from rubriek.sparknlp.annotation import ARROW_COLUMN
 
 ANNOTATOR_TYPE = b"annotatorType"
@@ -94,13 +94,29 @@ class FrameSource:
         return FrameSource(self.frame[start : start + length])
 
     def arrow(self, name: str) -> pa.Array | pa.ChunkedArray:
-        """Return a column in Arrow's form."""
+        """Return a column in Arrow's form.
+
+        Raises
+        ------
+        InputError
+            If Arrow has no form for its values.
+        """
+        try:
+            return self._arrow(name)
+        except (pa.ArrowException, UnicodeEncodeError, OverflowError) as error:
+            raise InputError(
+                f"The column {name!r} holds values of kinds that do not go together.",
+                expected="texts or annotations",
+                found=f"{error!s:.200}",
+            ) from error
+
+    def _arrow(self, name: str) -> pa.Array | pa.ChunkedArray:
         native = self.frame[name].to_native()
         if self.frame.implementation.is_pandas() and native.dtype == object:
             values = native.tolist()
             if any(isinstance(value, list | dict | tuple | np.ndarray) for value in values):
                 return pa.array(values, from_pandas=True)
-            return frames.column([value if isinstance(value, str) else _text(value) for value in values])
+            return text_values.column(values)
         return self.frame[name].to_arrow()
 
     def values(self, name: str) -> list[Any]:
@@ -145,9 +161,11 @@ def source_of(data: Any) -> ArrowSource | FrameSource:
         If the data is no frame.
     """
     if isinstance(data, pa.Table | pa.RecordBatch):
+        _check_names(data.schema.names)
         return ArrowSource(data)
-    frame = nw.from_native(data, pass_through=True)
+    frame = frames.as_narwhals(data)
     if isinstance(frame, nw.DataFrame):
+        _check_names(frame.columns)
         return FrameSource(frame)
     if isinstance(frame, nw.LazyFrame):
         raise InputError("A lazy frame has no rows yet.", hint="collect it first: transform(frame.collect())")
@@ -157,6 +175,21 @@ def source_of(data: Any) -> ArrowSource | FrameSource:
         found=f"{type(data).__module__}.{type(data).__qualname__}",
         hint="LightPipeline(model).annotate(texts) takes strings and lists of strings",
     )
+
+
+def _check_names(names: Sequence[object]) -> None:
+    """Stages find columns by name alone, as Spark does."""
+    known = set()
+    for name in names:
+        if not isinstance(name, str):
+            raise ColumnError(
+                f"The frame has a column named {name!r:.100}.",
+                expected="names that are strings",
+                hint="rename it: data.rename(columns=str)",
+            )
+        if name in known:
+            raise ColumnError(f"The frame has two columns named {name!r:.100}.", hint="rename one of them")
+        known.add(name)
 
 
 class TextSource:
@@ -172,7 +205,7 @@ class TextSource:
 
     def __init__(self, texts: list[str], names: Sequence[str]) -> None:
         self.names = names
-        self._texts = frames.column(texts)
+        self._texts = text_values.column(texts)
 
     def __len__(self) -> int:
         return len(self._texts)
@@ -200,13 +233,9 @@ def _may_hold_annotations(kind: pa.DataType) -> bool:
 
 def _first_type(rows: list[Any]) -> str | None:
     for row in rows:
-        if row is not None and len(row):
+        if isinstance(row, list | tuple | np.ndarray) and len(row):
             return row[0].get("annotatorType") if isinstance(row[0], dict) else None
     return None
-
-
-def _text(value: Any) -> Any:
-    return None if value is None or value != value else value
 
 
 def _python(values: pa.Array | pa.ChunkedArray) -> list[Any]:
