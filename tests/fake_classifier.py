@@ -26,7 +26,7 @@ class FakeClassifier:
             max_length=256,
             threshold=0.5,
         )
-        self.engine = SimpleNamespace(name="fake 1.0", precision="fp32", threads=1)
+        self.engine = SimpleNamespace(name="fake 1.0", precision="fp32", threads=1, token_budget=512)
         self.answered: list[str | None] = []
 
     def classify(self, texts, *, statistics=None, **options):
