@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rubriek import batching, frames, in_flight, results
-from rubriek.errors import OptionError, TextTooLongError
+from rubriek.errors import OptionError, TextTooLongError, Worded
 from rubriek.options import Options
 from rubriek.predictions import Prediction, Predictions
 from rubriek.prepared import Prepared
@@ -486,7 +486,7 @@ class Classifier:
             raise OptionError(
                 f"The model {self.bundle.name!r} cannot read {options.max_length} pieces at once.",
                 expected=f"max_length of at most {longest}, the number of positions it has",
-                hint="overflow='windows' reads longer texts whole",
+                hint=Worded("{} reads longer texts whole", ("overflow", "windows")),
             )
         return options
 
@@ -550,6 +550,8 @@ class Classifier:
         statistics.empty += pc.sum(answered.column("empty")).as_py() or 0
         statistics.truncated += pc.sum(answered.column("truncated")).as_py() or 0
         statistics.labels.update(results.counted(answered.column("label")))
+        if "labels" in answered.column_names:
+            statistics.over_threshold.update(results.counted(pc.list_flatten(answered.column("labels"))))
         statistics.progressed()
 
 
@@ -584,5 +586,7 @@ def _refuse_long(
         f"{int(long.sum())} texts have more pieces than are read at once.",
         expected=f"at most {length} pieces, special tokens included",
         found=f"{int(counts[int(rows[row])])} in row {row}{shown}",
-        hint="overflow='truncate' cuts them and says so, overflow='windows' reads them whole",
+        hint=Worded(
+            "{} cuts them and says so, {} reads them whole", ("overflow", "truncate"), ("overflow", "windows")
+        ),
     )

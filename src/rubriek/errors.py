@@ -6,6 +6,42 @@ import importlib
 from types import ModuleType
 
 
+class Worded(str):
+    r"""A text that names options as Python does, and holds beside it the words of the command line.
+
+    Parameters
+    ----------
+    form : str
+        The text, with ``{}`` where an option stands.
+    *options : (str, str or None)
+        The options: name and value; None stands for any value.
+
+    Attributes
+    ----------
+    command : str
+        The same for the command line.
+
+    Examples
+    --------
+    >>> hint = Worded("{} reads longer texts whole", ("overflow", "windows"))
+    >>> print(hint, hint.command, sep="\n")
+    overflow='windows' reads longer texts whole
+    --overflow windows reads longer texts whole
+    """
+
+    command: str
+
+    def __new__(cls, form: str, *options: tuple[str, str | None]) -> Worded:
+        """Word a text in both ways."""
+        if not options:  # unpickling hands over the finished text
+            return super().__new__(cls, form)
+        python = (name if value is None else f"{name}={value!r}" for name, value in options)
+        named = super().__new__(cls, form.format(*python))
+        flags = (f"--{name.replace('_', '-')}" + (f" {value}" if value else "") for name, value in options)
+        named.command = form.format(*flags)
+        return named
+
+
 class RubriekError(Exception):
     """Base of all errors that rubriek raises on purpose.
 
@@ -33,13 +69,23 @@ class RubriekError(Exception):
         self.expected = expected
         self.found = found
         self.hint = hint
-        details = [("expected:", expected), ("found:", found), ("hint:", hint)]
-        lines = [f"  {name:<9} {value}" for name, value in details if value is not None]
-        super().__init__("\n".join([message, *lines]))
+        super().__init__(_laid_out(message, expected, found, hint))
+
+    @property
+    def for_command(self) -> str:
+        """The whole message with options named as the command line names them; nothing else is changed."""
+        parts = (self.message, self.expected, self.found, self.hint)
+        message, *details = (getattr(part, "command", part) for part in parts)
+        return _laid_out(str(message), *details)
 
     def __reduce__(self) -> tuple[object, ...]:
         """Errors cross process borders (Spark, pools), so they pickle with their parts."""
         return _rebuild, (type(self), self.args, self.__dict__)
+
+
+def _laid_out(message: str, expected: str | None, found: str | None, hint: str | None) -> str:
+    details = [("expected:", expected), ("found:", found), ("hint:", hint)]
+    return "\n".join([message, *(f"  {name:<9} {value}" for name, value in details if value is not None)])
 
 
 def _rebuild(kind: type[RubriekError], args: tuple[object, ...], state: dict[str, object]) -> RubriekError:

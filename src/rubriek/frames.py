@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rubriek.errors import ColumnError, InputError, need
+from rubriek.errors import ColumnError, InputError, Worded, need
 
 ROWS_AT_ONCE = 16_384
 CHARACTERS_AT_ONCE = 32_000_000
@@ -394,7 +394,7 @@ def _renamed(result: pa.Table, taken: Sequence[str], prefix: str) -> pa.Table:
     if clash:
         raise ColumnError(
             f"The frame already has {', '.join(map(repr, clash))}, and nothing of it is overwritten.",
-            hint="name the result columns apart: prefix='predicted_'",
+            hint=Worded("name the result columns apart: {}", ("prefix", "predicted_")),
         )
     return result.rename_columns(names)
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
-from rubriek.errors import OptionError
+from rubriek.errors import OptionError, Worded
 
 Overflow: TypeAlias = Literal["truncate", "error", "windows"]
 
@@ -75,8 +75,10 @@ class Options:
         for name in ("stride", "window_scores"):
             if getattr(self, name) and self.overflow != "windows":
                 raise OptionError(
-                    f"The option '{name}' means nothing with overflow={self.overflow!r}.",
-                    hint="pass overflow='windows' as well",
+                    Worded(
+                        "The option '{}' means nothing with {}.", (name, None), ("overflow", self.overflow)
+                    ),
+                    hint=Worded("pass {} as well", ("overflow", "windows")),
                 )
         threshold = self.threshold
         if threshold is not None and not (isinstance(threshold, int | float) and 0 <= threshold <= 1):

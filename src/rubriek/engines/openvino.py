@@ -14,7 +14,7 @@ from rubriek.engines.cpu import int8_may_saturate
 from rubriek.engines.inputs import feed
 from rubriek.engines.mapped import files_of, release_pages
 from rubriek.engines.sessions import SessionEngine
-from rubriek.errors import BundleError, EngineError, need
+from rubriek.errors import BundleError, EngineError, Worded, need
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -114,7 +114,10 @@ class OpenVinoEngine(SessionEngine[OpenVinoSession]):
                 "OpenVINO's int8 products may overflow on this processor.",
                 expected="VNNI or AMX",
                 found="neither",
-                hint="use engine='onnxruntime', which has exact kernels for it, or precision='fp32'",
+                hint=Worded(
+                    "use {}, which has exact kernels for it, or load the fp32 model it was made from",
+                    ("engine", "onnxruntime"),
+                ),
             )
         self.name = f"openvino {openvino.__version__.split('-')[0]}"
         super().__init__(model_file, precision=precision, threads=threads)

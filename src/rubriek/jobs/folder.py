@@ -15,10 +15,9 @@ from typing import Any
 import pyarrow as pa
 
 from rubriek import strict_json
-from rubriek.errors import JobError
 from rubriek.jobs.batches import kept_files
 from rubriek.jobs.disk import move, replacing
-from rubriek.jobs.manifest import differences
+from rubriek.jobs.manifest import check_same, damaged, read_record
 from rubriek.statistics import Statistics
 
 _KEY = b"rubriek.part"
@@ -83,13 +82,12 @@ class JobFolder:
             If what is there was asked for differently, or is damaged.
         """
         file = self._manifest
-        for gone in self.path.parent.glob(f"{glob.escape(self.path.name)}.done-*"):
-            shutil.rmtree(gone, ignore_errors=True)  # of a process that was killed while it removed it
+        clear_removed(self.path)
         if restart:
             # First, so that parts never lie under a manifest that is not theirs.
             file.unlink(missing_ok=True)
         if file.exists() and self._holds_work():
-            self._compare(file, manifest)
+            check_same(self.path, read_record(file), manifest)
             return list(self._parts())
         for path in (*self.path.glob("part-*"), *kept_files(self.path)):
             path.unlink()
@@ -124,16 +122,10 @@ class JobFolder:
         metadata = {key: value for key, value in (table.schema.metadata or {}).items() if key != _KEY}
         return table.replace_schema_metadata(metadata or None)
 
-    def remove(self) -> None:
-        """Remove the folder; another process sees it whole or not at all."""
-        gone = self.path.with_name(f"{self.path.name}.done-{secrets.token_hex(4)}")
-        move(self.path, gone)
-        shutil.rmtree(gone, ignore_errors=True)  # another process may be clearing it away already
-
     def remove_if_empty(self) -> None:
         """Remove the folder unless it holds work."""
         if self.path.exists() and not self._holds_work():
-            self.remove()
+            remove(self.path)
 
     @property
     def _manifest(self) -> Path:
@@ -150,9 +142,9 @@ class JobFolder:
                 record = strict_json.parse(table.schema.metadata[_KEY])
                 rows, statistics = int(record["rows"]), Statistics.from_dict(record["statistics"])
             except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
-                raise self._damaged(path, error) from error
+                raise damaged(path, error) from error
             if rows != table.num_rows:
-                raise self._damaged(path, f"{table.num_rows} rows where {rows} were written")
+                raise damaged(path, f"{table.num_rows} rows where {rows} were written")
             yield Part(path, rows, statistics)
             number += 1
 
@@ -162,33 +154,30 @@ class JobFolder:
         if not content.endswith(_ARROW_END):
             content, found = content[:-_SUM_BYTES], content[-_SUM_BYTES:]
             if found != _checksum(content):
-                raise self._damaged(path, "its checksum does not match")
+                raise damaged(path, "its checksum does not match")
         try:
             with pa.ipc.open_file(content) as reader:
                 table = reader.read_all()
             table.validate(full=True)
         except (pa.ArrowException, OSError, ValueError) as error:
-            raise self._damaged(path, error) from error
+            raise damaged(path, error) from error
         return table
 
     def _part_path(self, number: int) -> Path:
         return self.path / f"part-{number:06}.arrow"
 
-    def _compare(self, file: Path, manifest: Mapping[str, Any]) -> None:
-        try:
-            differing = differences(strict_json.parse(file.read_bytes()), manifest)
-        except (ValueError, AttributeError) as error:
-            raise self._damaged(file, error) from error
-        if differing is not None:
-            raise JobError(
-                f"{self.path} holds an unfinished job that was started differently.",
-                expected=differing[0],
-                found=differing[1],
-                hint="run the first command again to finish it, or start anew with --restart",
-            )
 
-    def _damaged(self, file: Path, why: object) -> JobError:
-        return JobError(f"{file} is damaged: {why}.", hint="start anew with --restart")
+def remove(folder: Path) -> None:
+    """Remove the folder of a job; another process sees it whole or not at all."""
+    gone = folder.with_name(f"{folder.name}.done-{secrets.token_hex(4)}")
+    move(folder, gone)
+    shutil.rmtree(gone, ignore_errors=True)  # another process may be clearing it away already
+
+
+def clear_removed(folder: Path) -> None:
+    """Remove what processes have left that were killed while they removed the folder of a job."""
+    for gone in folder.parent.glob(f"{glob.escape(folder.name)}.done-*"):
+        shutil.rmtree(gone, ignore_errors=True)
 
 
 def _checksum(content: bytes | pa.Buffer) -> bytes:

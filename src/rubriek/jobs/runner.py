@@ -8,25 +8,23 @@ import io
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import pyarrow as pa
 
-import rubriek
 from rubriek import frames, results
 from rubriek.errors import JobError, TextTooLongError
 from rubriek.files.lines import Problem
 from rubriek.files.sinks import open_sink
 from rubriek.files.sources import Survey
+from rubriek.jobs import manifest
 from rubriek.jobs.batches import KeptBatches, keeping
 from rubriek.jobs.disk import explained
-from rubriek.jobs.folder import JobFolder
+from rubriek.jobs.folder import JobFolder, remove
 from rubriek.jobs.job import Job, Report
 from rubriek.jobs.lock import locked
-from rubriek.jobs.manifest import settings
 from rubriek.jobs.output import check_output, job_folder, put_together, resolved
 from rubriek.jobs.scratch import room_explained, scratch_folder
-from rubriek.models.checks import sha256
 from rubriek.statistics import Statistics
 
 if TYPE_CHECKING:
@@ -94,7 +92,7 @@ def run(
         except BaseException:
             JobFolder(folder).remove_if_empty()
             raise
-        JobFolder(folder).remove()
+        remove(folder)
         return report
 
 
@@ -107,12 +105,8 @@ def _run(
     on_progress: OnProgress,
 ) -> Report:
     before = _stamp(job.source.path)
-    skipped, survey = _survey(job, folder)
-    nothing = [survey.schema.empty_table()]
-    ((empty, _),) = _answered(job, classifier, nothing, Statistics(), lambda statistics: None)
-    with open_sink(io.BytesIO(), empty.schema, job.format) as sink:
-        sink.write(empty)  # a column that the format cannot hold is an error now, not after hours
-    parts = folder.begin(_manifest(job, classifier), restart=restart)
+    skipped, survey, empty = _checked(job, classifier, folder)
+    parts = folder.begin(manifest.of_job(job, classifier), restart=restart)
     total = Statistics()
     for part in parts:
         total += part.statistics
@@ -139,34 +133,52 @@ def _run(
     return Report(rows, resumed, skipped, errors, total, preview)
 
 
-def _survey(job: Job, folder: JobFolder) -> tuple[int, Survey]:
-    """Read every row once, so that a malformed one stops the run before hours of work and not after."""
+def checked(
+    job: Job, classifier: Classifier, on_skipped: Callable[[Problem], None]
+) -> tuple[Survey, pa.Table]:
+    """Read every row once, and try what comes of none, so that errors stop a run before hours of work.
+
+    Parameters
+    ----------
+    job, classifier
+        What is to be done, and what does it.
+    on_skipped : callable
+        Takes each row that is left out.
+
+    Returns
+    -------
+    Survey
+        Of the input.
+    pa.Table
+        An output without rows.
+    """
+
+    def on_problem(problem: Problem) -> None:
+        if job.on_error == "stop":
+            raise problem.error()
+        on_skipped(problem)
+
+    survey = job.source.survey(job.text_columns, on_problem)
+    nothing = [survey.schema.empty_table()]
+    ((empty, _),) = _answered(job, classifier, nothing, Statistics(), lambda statistics: None)
+    with open_sink(io.BytesIO(), empty.schema, job.format) as sink:
+        sink.write(empty)  # a column that the format cannot hold
+    return survey, empty
+
+
+def _checked(job: Job, classifier: Classifier, folder: JobFolder) -> tuple[int, Survey, pa.Table]:
+    """Check a job, and list the rows that are left out; return their number, too."""
     skipped = 0
     # A file's name need not be UTF-8; JSON can hold it escaped.
     with (folder.path / "errors.jsonl").open("w", encoding="utf-8", errors="backslashreplace") as file:
 
-        def on_problem(problem: Problem) -> None:
+        def on_skipped(problem: Problem) -> None:
             nonlocal skipped
-            if job.on_error == "stop":
-                raise problem.error()
             skipped += 1
             file.write(problem.to_json() + "\n")
 
-        survey = job.source.survey(job.text_columns, on_problem)
-    return skipped, survey
-
-
-def _manifest(job: Job, classifier: Classifier) -> dict[str, Any]:
-    """Gather all that the rows of the output depend on; places and threads are not of it."""
-    path = job.source.path
-    return {
-        "rubriek": rubriek.__version__,
-        "input": {"size": path.stat().st_size, "sha256": sha256(path), "format": job.source.format},
-        "on_error": job.on_error,
-        # Left out where it is the default, so that jobs that were begun before there was a choice go on.
-        **({} if job.scores == "all" else {"scores": job.scores}),
-        **settings(classifier, job.text_columns, job.prefix, job.options),
-    }
+        survey, empty = checked(job, classifier, on_skipped)
+    return skipped, survey, empty
 
 
 def _through(batches: KeptBatches, classifier: Classifier) -> Classifier:
