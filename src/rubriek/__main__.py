@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import sys
 
 
 def main() -> None:
@@ -13,7 +15,17 @@ def main() -> None:
         signal.signal(signal.SIGINT, _end)
     from rubriek.cli import main as command
 
-    command()
+    try:
+        command(prog_name="rubriek")
+    except SystemExit as end:
+        if end.code not in (130, 143):
+            raise
+        # All is said and cleared away. Python itself might take an interrupted import for its own interrupt,
+        # wait for threads, or show where another Ctrl-C meets it.
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, AttributeError):
+                stream.flush()
+        os._exit(end.code)
 
 
 def _end(number: int, frame: object) -> None:
