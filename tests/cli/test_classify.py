@@ -373,6 +373,9 @@ class TestMessages:
     def test_a_spreadsheet_as_output_gets_advice_about_the_output(self, classify, news):
         message = classify(news, "-o", news.with_name("uit.xlsx"), status=1).stderr
         assert "name it uit.csv" in message
+        message = classify(news, "-o", news.with_name("uit"), status=1).stderr
+        assert "--format" in message
+        assert "lines" not in message
 
     def test_a_precision_that_the_model_lacks_names_no_other_that_it_lacks(self, news):
         result = CliRunner().invoke(main, ["classify", str(news), "-m", "nl-news", "--precision", "fp32"])

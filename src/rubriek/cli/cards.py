@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
@@ -33,7 +32,7 @@ def card(ref: str, output: Path | None, as_json: bool) -> None:
       rubriek models card ./my-bert -o my-bert.md
     """  # noqa: D301 -- click reads \b
     from rubriek import hub
-    from rubriek.cli.terminal import safe
+    from rubriek.cli.terminal import json_text, safe
     from rubriek.hub.cards import card_text
     from rubriek.hub.describing import describe
     from rubriek.jobs.disk import replacing
@@ -42,7 +41,7 @@ def card(ref: str, output: Path | None, as_json: bool) -> None:
     text = card_text(made)
     if as_json:
         sections = [{"title": part.title, "text": part.text} for part in made.sections]
-        text = json.dumps({"front": dict(made.front), "sections": sections}, ensure_ascii=False) + "\n"
+        text = json_text({"front": dict(made.front), "sections": sections}) + "\n"
     if output is None:
         click.echo(safe(text) if sys.stdout is not None and sys.stdout.isatty() else text, nl=False)
         return

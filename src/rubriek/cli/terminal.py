@@ -83,8 +83,20 @@ def _safe(character: str) -> str:
     return character.encode("unicode_escape").decode()
 
 
+def json_text(value: Any) -> str:
+    r"""Write a value as one line of JSON, escaped where a character could act on a terminal.
+
+    Examples
+    --------
+    >>> print(json_text({"label": "caf\u00e9\x9b31m"}))
+    {"label": "café\u009b31m"}
+    """
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return _ACTING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
 def print_json(value: Any) -> None:
-    """Print a value as one line of JSON, escaped where a character could act on a terminal.
+    """Print a value as `json_text`.
 
     Raises
     ------
@@ -93,8 +105,7 @@ def print_json(value: Any) -> None:
     """
     if sys.stdout is None:
         raise FileError("The JSON cannot be printed: stdout is closed.")
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    click.echo(_ACTING.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
+    click.echo(json_text(value))
 
 
 def bar_columns() -> int:

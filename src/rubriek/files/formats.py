@@ -79,16 +79,19 @@ def known_format(path: Path, *, option: str) -> Format:
     if found is not None:
         return found
     suffix = Path(_plain_name(path)).suffix.lower()
-    hint = f"name the format with {option}, one of {', '.join(FORMATS)}"
+    is_output = option == "--format"
+    formats = [format for format in FORMATS if not (is_output and format == "lines")]
+    hint = f"name the format with {option}, one of {', '.join(formats)}"
     if suffix in (".xls", ".xlsx", ".ods"):
         hint = "save the sheet as 'CSV UTF-8' and give that file"
-        if option == "--format":
+        if is_output:
             hint = f"name it {path.with_suffix('.csv').name}, which spreadsheets open"
     elif close := difflib.get_close_matches(suffix, _SUFFIXES, n=1):
         hint += f"; did you mean {close[0]}?"
     raise FileError(
         f"The format of {path} is not clear from its name.",
-        expected=f"a name that ends in {', '.join(_SUFFIXES)} (and .gz or .zst)",
+        expected=f"a name that ends in {', '.join(s for s, f in _SUFFIXES.items() if f in formats)} "
+        "(and .gz or .zst)",
         found=suffix or "no suffix",
         hint=hint,
     )
