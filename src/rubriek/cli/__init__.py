@@ -108,7 +108,7 @@ def main() -> None:
       0    done
       1    an input, a model or a job cannot be used; the message says why and what to do
       2    the command itself is wrong: an unknown option, value or column
-      130  interrupted; the same command goes on where it was
+      130  interrupted (143: terminated); the same command goes on where it was
 
     Models lie in the folder named by RUBRIEK_CACHE (default: the user's cache folder) and come from the hub
     named by RUBRIEK_HUB (default: Spark NLP's Models Hub). With RUBRIEK_OFFLINE=1 nothing ever uses the
