@@ -529,7 +529,8 @@ class TestFullDisk:
     def test_a_real_limit_of_the_system(self, source, output, tmp_path):
         run(source, tmp_path / "reference")
         size = (tmp_path / "reference").stat().st_size
-        environment = {**os.environ, "PYTHONPATH": str(HERE)}
+        path = os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH")]))
+        environment = {**os.environ, "PYTHONPATH": path}
         # Parts of four rows are larger than this; nothing can be finished, and nothing is left.
         command = [sys.executable, "-c", LIMITED, source, output, str(size // 2)]
         done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
