@@ -27,7 +27,7 @@ class FakeClassifier:
             truncation_side="right",
             threshold=0.5,
         )
-        self.engine = SimpleNamespace(name="fake 1.0", precision="fp32", threads=1)
+        self.engine = SimpleNamespace(name="fake 1.0", precision="fp32", threads=1, token_budget=512)
         self.answered: list[str | None] = []
 
     def classify(self, texts, *, statistics=None, **options):

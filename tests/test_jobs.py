@@ -11,11 +11,14 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import ClassVar
 
 import pyarrow as pa
 import pyarrow.feather
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import rubriek
 from fake_classifier import FakeClassifier
@@ -247,6 +250,35 @@ class TestResume:
             run(source, output)
         run(source, output, restart=True)
 
+    @pytest.mark.parametrize("at", [0.2, 0.5, 0.99])
+    def test_a_part_that_the_disk_has_lost_is_refused(self, source, output, at):
+        interrupt(source, output, 8)
+        part = jobs.job_folder(output) / "part-000001.arrow"
+        content = bytearray(part.read_bytes())
+        start = int(at * len(content))
+        content[start : start + 64] = bytes(len(content[start : start + 64]))
+        part.write_bytes(content)
+        with pytest.raises(JobError, match=r"part-000001\.arrow is damaged(.|\n)*--restart"):
+            run(source, output)
+
+    def test_parts_of_before_there_were_checksums_go_on(self, source, output, tmp_path):
+        run(source, tmp_path / "reference")
+        interrupt(source, output, 8)
+        for part in jobs.job_folder(output).glob("part-*"):
+            part.write_bytes(part.read_bytes()[:-32])
+        assert run(source, output).resumed_rows == 8
+        assert output.read_bytes() == (tmp_path / "reference").read_bytes()
+
+    @pytest.mark.parametrize(
+        "junk", ["[" * 100_000, '{"input": 1, "input": 1}', "[]", "null", '"x"', "\udc80"]
+    )
+    def test_junk_in_place_of_the_manifest_is_told(self, source, output, junk):
+        interrupt(source, output, 8)
+        manifest = jobs.job_folder(output) / "manifest.json"
+        manifest.write_text(junk, encoding="utf-8", errors="surrogateescape")
+        with pytest.raises(JobError, match=r"damaged(.|\n)*--restart"):
+            run(source, output)
+
     def test_an_input_that_changes_meanwhile_is_told(self, source, output):
         class Changing(FakeClassifier):
             def classify(self, texts, **options):
@@ -258,6 +290,105 @@ class TestResume:
         with pytest.raises(JobError, match="changed while"):
             run(source, output, Changing())
         assert not output.exists()
+
+
+class StopsAtBatch:
+    """An engine that is stopped when it has computed some batches."""
+
+    def __init__(self, engine, batches: int) -> None:
+        self.name, self.precision = engine.name, engine.precision
+        self.threads, self.token_budget, self.parallel = engine.threads, engine.token_budget, 1
+        self.left, self.rows = batches, 0
+        self._engine = engine
+
+    def run(self, ids, mask, *, alone=False):
+        if not self.left:
+            raise Interrupted
+        self.left -= 1
+        self.rows += len(ids)
+        return self._engine.run(ids, mask, alone=alone)
+
+
+class TestStoppedWithinAPart:
+    """A part of a large model takes minutes: what its batches answered is kept all the same."""
+
+    OPTIONS: ClassVar = {"options": {"token_budget": 24}}
+
+    @pytest.fixture(autouse=True)
+    def large_chunks(self, monkeypatch):
+        monkeypatch.setattr(sources, "CHUNK_ROWS", 12)
+
+    @pytest.fixture
+    def source(self, tmp_path) -> Path:
+        path = tmp_path / "nieuws.csv"
+        rows = ("de kamer " * (i % 7 + 1) + "abc"[i % 3] * (i + 1) for i in range(30))
+        path.write_text("id,text\n" + "".join(f"{i},{row}\n" for i, row in enumerate(rows)), encoding="utf-8")
+        return path
+
+    @pytest.fixture
+    def batches(self, source, tmp_path, tiny_a) -> int:
+        """How many batches the whole job has; writes the reference."""
+        return run(
+            source, tmp_path / "reference", rubriek.load(tiny_a.folder, threads=1), **self.OPTIONS
+        ).statistics.batches
+
+    def stop(self, source, output, model, batches: int) -> int:
+        """Run until some batches are computed; return how many rows they had."""
+        classifier = rubriek.load(model.folder, threads=1)
+        classifier.engine = StopsAtBatch(classifier.engine, batches)
+        with pytest.raises(Interrupted):
+            run(source, output, classifier, **self.OPTIONS)
+        return classifier.engine.rows
+
+    def go_on(self, source, output, model) -> tuple[jobs.Report, int]:
+        """Run to the end; return how many rows were computed, too."""
+        classifier = rubriek.load(model.folder, threads=1)
+        classifier.engine = StopsAtBatch(classifier.engine, 10**6)
+        report = run(source, output, classifier, **self.OPTIONS)
+        return report, classifier.engine.rows
+
+    def test_after_any_number_of_batches_none_is_computed_twice(
+        self, source, output, tmp_path, tiny_a, batches
+    ):
+        assert batches > 10
+        whole = None
+        for number in range(1, batches, 4):
+            before = self.stop(source, output, tiny_a, number)
+            report, after = self.go_on(source, output, tiny_a)
+            assert output.read_bytes() == (tmp_path / "reference").read_bytes()
+            whole = whole or before + after
+            assert before + after == whole
+            assert 0 < report.resumed_rows <= 30
+            assert report.statistics.batches == batches
+            assert leftovers(output.parent) == ["reference"]
+
+    def test_stopped_again_and_again(self, source, output, tmp_path, tiny_a, batches):
+        times = (batches - 1) // 3
+        for _ in range(times):
+            self.stop(source, output, tiny_a, 3)
+        report, _ = self.go_on(source, output, tiny_a)
+        assert report.resumed_rows > 20
+        assert output.read_bytes() == (tmp_path / "reference").read_bytes()
+
+    @given(where=st.floats(0, 1, exclude_max=True), junk=st.binary(max_size=40))
+    @settings(
+        max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    )
+    def test_damaged_batches_are_computed_again(self, source, output, tmp_path, tiny_a, batches, where, junk):
+        self.stop(source, output, tiny_a, 4)
+        kept = max(jobs.job_folder(output).glob("batches-*"), key=lambda path: path.stat().st_size)
+        content = bytearray(kept.read_bytes())
+        at = int(where * len(content))
+        content[at : at + len(junk)] = junk
+        kept.write_bytes(content)
+        self.go_on(source, output, tiny_a)
+        assert output.read_bytes() == (tmp_path / "reference").read_bytes()
+
+    def test_the_time_of_kept_batches_counts(self, source, output, tiny_a, batches):
+        self.stop(source, output, tiny_a, batches - 1)
+        report, _ = self.go_on(source, output, tiny_a)
+        assert report.statistics.documents == 30
+        assert report.statistics.seconds["engine"] > 0
 
 
 class TestKilled:
@@ -398,7 +529,8 @@ class TestFullDisk:
     def test_a_real_limit_of_the_system(self, source, output, tmp_path):
         run(source, tmp_path / "reference")
         size = (tmp_path / "reference").stat().st_size
-        environment = {**os.environ, "PYTHONPATH": str(HERE)}
+        path = os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH")]))
+        environment = {**os.environ, "PYTHONPATH": path}
         # Parts of four rows are larger than this; nothing can be finished, and nothing is left.
         command = [sys.executable, "-c", LIMITED, source, output, str(size // 2)]
         done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)

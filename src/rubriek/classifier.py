@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from rubriek import batching, frames, in_flight, results, text_values
 from rubriek.engines.inputs import check_width
-from rubriek.errors import OptionError
+from rubriek.errors import OptionError, Worded
 from rubriek.options import Options, OptionValues, takes_options
 from rubriek.predictions import Prediction, Predictions
 from rubriek.prepared import Prepared, refuse_long
@@ -492,7 +492,7 @@ class Classifier:
             raise OptionError(
                 f"The model {self.bundle.name!r} cannot read {options.max_length} pieces at once.",
                 expected=f"max_length of at most {longest}, the number of positions it has",
-                hint="overflow='windows' reads longer texts whole",
+                hint=Worded("{} reads longer texts whole", ("overflow", "windows")),
             )
         return options
 
@@ -560,6 +560,8 @@ class Classifier:
         statistics.empty += pc.sum(answered.column("empty")).as_py() or 0
         statistics.truncated += pc.sum(answered.column("truncated")).as_py() or 0
         statistics.labels.update(results.counted(answered.column("label")))
+        if "labels" in answered.column_names:
+            statistics.over_threshold.update(results.counted(pc.list_flatten(answered.column("labels"))))
         statistics.progressed()
 
 

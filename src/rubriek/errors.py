@@ -9,6 +9,42 @@ MAX_CHARACTERS = 1_000
 """Characters of each part of an error. What it shows often comes out of a file, which may hold megabytes."""
 
 
+class Worded(str):
+    r"""A text that names options as Python does, and holds beside it the words of the command line.
+
+    Parameters
+    ----------
+    form : str
+        The text, with ``{}`` where an option stands.
+    *options : (str, str or None)
+        The options: name and value; None stands for any value.
+
+    Attributes
+    ----------
+    command : str
+        The same for the command line.
+
+    Examples
+    --------
+    >>> hint = Worded("{} reads longer texts whole", ("overflow", "windows"))
+    >>> print(hint, hint.command, sep="\n")
+    overflow='windows' reads longer texts whole
+    --overflow windows reads longer texts whole
+    """
+
+    command: str
+
+    def __new__(cls, form: str, *options: tuple[str, str | None]) -> Worded:
+        """Word a text in both ways."""
+        if not options:  # unpickling hands over the finished text
+            return super().__new__(cls, form)
+        python = (name if value is None else f"{name}={value!r}" for name, value in options)
+        named = super().__new__(cls, form.format(*python))
+        flags = (f"--{name.replace('_', '-')}" + (f" {value}" if value else "") for name, value in options)
+        named.command = form.format(*flags)
+        return named
+
+
 class RubriekError(Exception):
     """Base of all errors that rubriek raises on purpose.
 
@@ -36,9 +72,14 @@ class RubriekError(Exception):
         self.expected, self.found, self.hint = (
             None if part is None else _cut(part) for part in (expected, found, hint)
         )
-        details = [("expected:", self.expected), ("found:", self.found), ("hint:", self.hint)]
-        lines = [f"  {name:<9} {value}" for name, value in details if value is not None]
-        super().__init__("\n".join([self.message, *lines]))
+        super().__init__(_laid_out(self.message, self.expected, self.found, self.hint))
+
+    @property
+    def for_command(self) -> str:
+        """The whole message with options named as the command line names them; nothing else is changed."""
+        parts = (self.message, self.expected, self.found, self.hint)
+        message, *details = (getattr(part, "command", part) for part in parts)
+        return _laid_out(str(message), *details)
 
     def __reduce__(self) -> tuple[object, ...]:
         """Errors cross process borders (Spark, pools), so they pickle with their parts."""
@@ -48,6 +89,11 @@ class RubriekError(Exception):
 def _cut(text: str) -> str:
     rest = len(text) - MAX_CHARACTERS
     return text if rest <= 0 else f"{text[:MAX_CHARACTERS]}… ({rest:,} more characters)"
+
+
+def _laid_out(message: str, expected: str | None, found: str | None, hint: str | None) -> str:
+    details = [("expected:", expected), ("found:", found), ("hint:", hint)]
+    return "\n".join([message, *(f"  {name:<9} {value}" for name, value in details if value is not None)])
 
 
 def _rebuild(kind: type[RubriekError], args: tuple[object, ...], state: dict[str, object]) -> RubriekError:

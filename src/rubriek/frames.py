@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rubriek.errors import ColumnError, InputError, need
+from rubriek.errors import ColumnError, InputError, Worded, need
 from rubriek.text_columns import ColumnType, find_text_columns, holds_text
 from rubriek.text_values import (
     column,
@@ -392,7 +392,7 @@ def _added(results: Sequence[str], taken: Sequence[Hashable], prefix: str) -> li
     if clash:
         raise ColumnError(
             f"The frame already has {', '.join(map(repr, clash))}, and nothing of it is overwritten.",
-            hint="name the result columns apart: prefix='predicted_'",
+            hint=Worded("name the result columns apart: {}", ("prefix", "predicted_")),
         )
     return names
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, TypedDict, TypeVar, get_args, get_type_hints
 
-from rubriek.errors import OptionError
+from rubriek.errors import OptionError, Worded
 
 Overflow: TypeAlias = Literal["truncate", "error", "windows"]
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -77,8 +77,10 @@ class Options:
         for name in ("stride", "window_scores"):
             if getattr(self, name) and self.overflow != "windows":
                 raise OptionError(
-                    f"The option '{name}' means nothing with overflow={self.overflow!r}.",
-                    hint="pass overflow='windows' as well",
+                    Worded(
+                        "The option '{}' means nothing with {}.", (name, None), ("overflow", self.overflow)
+                    ),
+                    hint=Worded("pass {} as well", ("overflow", "windows")),
                 )
         threshold = self.threshold
         if threshold is not None and not (isinstance(threshold, int | float) and 0 <= threshold <= 1):

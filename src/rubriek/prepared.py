@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rubriek import batching
-from rubriek.errors import TextTooLongError
+from rubriek.errors import TextTooLongError, Worded
 
 if TYPE_CHECKING:
     import numpy as np
@@ -71,5 +71,7 @@ def refuse_long(which: pa.Array, counts: NDArray[np.int64], length: int, texts: 
         f"{int(long.sum())} texts have more pieces than are read at once.",
         expected=f"at most {length} pieces, special tokens included",
         found=f"{int(counts[int(rows[row])])} in row {row}{shown}",
-        hint="overflow='truncate' cuts them and says so, overflow='windows' reads them whole",
+        hint=Worded(
+            "{} cuts them and says so, {} reads them whole", ("overflow", "truncate"), ("overflow", "windows")
+        ),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
     from rubriek.models.bundle import Bundle
     from rubriek.options import Options
+
+Scores: TypeAlias = Literal["none", "best", "all", "wide"]
+SCORES: tuple[Scores, ...] = get_args(Scores)
+"""Which scores a file has: none, the best label's, all of them in one column, or a column for each label."""
 
 
 def schema(bundle: Bundle, options: Options) -> pa.Schema:
@@ -178,6 +182,41 @@ def _top(bundle: Bundle, scores: NDArray[np.float32], k: int) -> pa.Array:
 def _over(bundle: Bundle, chosen: NDArray[np.bool_]) -> pa.Array:
     offsets = np.concatenate([[0], np.cumsum(chosen.sum(axis=1))])
     return _lists(offsets, _labels(bundle, np.nonzero(chosen)[1]))
+
+
+def with_scores(table: pa.Table, scores: Scores) -> pa.Table:
+    """Return result columns with other columns of scores.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        With the columns of `schema`.
+    scores : {"none", "best", "all", "wide"}
+        ``"none"`` leaves out ``score`` and ``scores``, ``"best"`` leaves out ``scores``, ``"all"`` changes
+        nothing, ``"wide"`` puts a column ``score_LABEL`` for each label in the place of ``scores``.
+
+    Returns
+    -------
+    pyarrow.Table
+
+    Examples
+    --------
+    >>> scores = pa.array([{"Sport": 0.75, "Weer": 0.25}, None])
+    >>> wide = with_scores(pa.table({"score": [0.75, None], "scores": scores}), "wide")
+    >>> wide.column_names, wide["score_Weer"].to_pylist()
+    (['score', 'score_Sport', 'score_Weer'], [0.25, None])
+    """
+    if scores == "none":
+        return table.drop_columns(["score", "scores"])
+    if scores == "best":
+        return table.drop_columns(["scores"])
+    if scores == "wide":
+        at, labels = table.column_names.index("scores"), table["scores"].combine_chunks()
+        table = table.remove_column(at)
+        # From the last to the first, each at the same place
+        for field, column in reversed(list(zip(labels.type, labels.flatten(), strict=True))):
+            table = table.add_column(at, f"score_{field.name}", column)
+    return table
 
 
 def counted(labels: pa.ChunkedArray) -> dict[str, int]:

@@ -35,6 +35,8 @@ class Statistics:
         Calls of the engine.
     labels : Counter
         How often each label was the best.
+    over_threshold : Counter
+        Multi-label models: how often each label was over its threshold.
     seconds : dict of str to float
         Wall time per stage: ``tokenize``, ``pack``, ``engine``, ``results``.
 
@@ -56,6 +58,7 @@ class Statistics:
     padding: int = 0
     batches: int = 0
     labels: Counter[str] = field(default_factory=Counter)
+    over_threshold: Counter[str] = field(default_factory=Counter)
     seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
     on_progress: Callable[[Statistics], None] | None = field(default=None, repr=False, compare=False)
 
@@ -98,6 +101,7 @@ class Statistics:
         for name in COUNTS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.labels.update(other.labels)
+        self.over_threshold.update(other.over_threshold)
         for stage, seconds in other.seconds.items():
             self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
         return self
@@ -107,6 +111,7 @@ class Statistics:
         return {
             **{name: getattr(self, name) for name in COUNTS},
             "labels": dict(self.labels.most_common()),
+            "over_threshold": dict(self.over_threshold.most_common()),
             "seconds": dict(self.seconds),
             "padding_share": self.padding_share,
             "documents_per_second": self.documents_per_second,
@@ -124,7 +129,9 @@ class Statistics:
         True
         """
         seconds = {str(stage): float(value) for stage, value in values["seconds"].items()}
-        statistics = cls(labels=Counter(values["labels"]), seconds=seconds)
+        # Jobs that were begun before there was this count have none.
+        over = Counter(values.get("over_threshold", {}))
+        statistics = cls(labels=Counter(values["labels"]), over_threshold=over, seconds=seconds)
         for name in COUNTS:
             setattr(statistics, name, int(values[name]))
         return statistics

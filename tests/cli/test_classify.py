@@ -7,6 +7,7 @@ import gzip
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -289,7 +290,157 @@ class TestOptions:
         )
 
 
+class TestScores:
+    def columns(self, path: Path) -> list[str]:
+        return path.read_text(encoding="utf-8").splitlines()[0].split(",")[2:]
+
+    @pytest.mark.parametrize(
+        ("scores", "added"),
+        [("none", ["label"]), ("best", ["label", "score"]), ("all", ["label", "score", "scores"])],
+    )
+    def test_scores_may_be_left_out(self, classify, tmp_path, scores, added, labels):
+        source, output = write(tmp_path / "in.csv", "csv"), tmp_path / "uit.csv"
+        result = classify(source, "-o", output, "--scores", scores)
+        assert self.columns(output) == [*added, "tokens", "truncated", "windows", "empty"]
+        assert [row["label"] for row in read(output, "csv")] == labels
+        assert labels[0] in result.stdout
+
+    @pytest.mark.parametrize("format", ["csv", "jsonl", "parquet"])
+    def test_wide_has_a_column_for_each_label(self, classify, tmp_path, format, tiny_a):
+        source = write(tmp_path / "in.parquet", "parquet")
+        classify(source, "-o", tmp_path / f"uit.{format}", "--scores", "wide", "--prefix", "p_")
+        expected = rubriek.load(tiny_a.folder).predict(TEXTS)
+        rows = read(tmp_path / f"uit.{format}", format)
+        names = [f"p_score_{label}" for label in tiny_a.labels]
+        assert list(rows[0])[2:5] == ["p_label", "p_score", names[0]]
+        for row, answer in zip(rows, expected, strict=True):
+            assert [float(row[name]) for name in names] == pytest.approx(
+                list(answer.scores.values()), abs=1e-6
+            )
+
+    def test_another_choice_is_another_job(self, classify, news, tmp_path):
+        classify(news, "-o", tmp_path / "uit.csv", "--scores", "wide")
+        assert "score_" in (tmp_path / "uit.csv").read_text(encoding="utf-8")
+
+    def test_a_column_of_the_input_is_not_overwritten(self, classify, tmp_path, tiny_a):
+        source = tmp_path / "in.csv"
+        source.write_text(f"text,score_{tiny_a.labels[0]}\na,b\n", encoding="utf-8")
+        assert "--prefix predicted_" in classify(source, "--scores", "wide", status=2).stderr
+
+
+class TestSeveralFiles:
+    @pytest.fixture
+    def inputs(self, tmp_path) -> Path:
+        folder = tmp_path / "in"
+        folder.mkdir()
+        write(folder / "een.csv", "csv")
+        write(folder / "twee.parquet", "parquet")
+        (folder / "drie.txt").write_text("Beurs sluit hoger\n", encoding="utf-8")
+        return folder
+
+    def test_each_comes_out_under_its_name(self, classify, inputs, tmp_path, labels):
+        output = tmp_path / "uit"
+        summary = json.loads(classify(*sorted(inputs.iterdir()), "-o", output, "--json").stdout)
+        assert (summary["files"], summary["finished_files"], summary["rows"]) == (3, 0, 9)
+        assert summary["output"] == str(output)
+        assert sorted(path.name for path in output.iterdir()) == ["drie.csv", "een.csv", "twee.parquet"]
+        assert [row["label"] for row in read(output / "een.csv", "csv")] == labels
+        assert [row["label"] for row in read(output / "twee.parquet", "parquet")] == labels
+
+    def test_a_pattern_that_the_shell_has_left_is_matched(self, classify, inputs, tmp_path):
+        result = classify(f"{inputs}/*e*.*", "-o", f"{tmp_path}/uit/", "--format", "jsonl")
+        assert sorted(path.name for path in (tmp_path / "uit").iterdir()) == [
+            "drie.jsonl", "een.jsonl", "twee.jsonl",
+        ]  # fmt: skip
+        assert "files         3" in result.stdout
+
+    def test_a_pattern_with_one_match_goes_into_a_folder_or_a_file(self, classify, inputs, tmp_path):
+        classify(f"{inputs}/een.*", "-o", f"{tmp_path}/uit/")
+        classify(f"{inputs}/een.*", "-o", tmp_path / "uit.csv")
+        assert (tmp_path / "uit" / "een.csv").read_bytes() == (tmp_path / "uit.csv").read_bytes()
+
+    def test_a_file_whose_name_looks_like_a_pattern_is_a_file(self, classify, tmp_path):
+        write(tmp_path / "[a].csv", "csv")
+        classify(tmp_path / "[a].csv", "-o", tmp_path / "uit.csv")
+
+    def test_without_a_folder_nothing_is_done(self, classify, inputs):
+        assert "folder: name it with -o" in classify(inputs / "een.csv", inputs / "drie.txt", status=2).stderr
+
+    def test_a_pattern_without_a_match_is_told(self, classify, tmp_path):
+        assert "No file matches" in classify(f"{tmp_path}/*.csv", "-o", f"{tmp_path}/uit/", status=1).stderr
+
+    def test_stdin_goes_alone(self, classify, inputs, tmp_path):
+        result = classify("-", inputs / "een.csv", "-o", tmp_path / "uit", status=1)
+        assert "cannot be one of several" in result.stderr
+
+    def test_a_folder_names_the_ways_to_give_it(self, classify, inputs):
+        message = classify(inputs, status=1).stderr
+        assert "--spark" in message
+        assert "*.csv" in message
+
+
+class TestMessages:
+    def test_what_the_user_wrote_is_not_reworded(self, classify, tmp_path):
+        source = tmp_path / "in.csv"
+        source.write_text("prefix='x',overflow='windows',label\na,b,c\n", encoding="utf-8")
+        message = classify(source, status=2).stderr
+        assert "prefix='x'" in message
+        assert "overflow='windows'" in message
+
+    def test_a_spreadsheet_as_output_gets_advice_about_the_output(self, classify, news):
+        message = classify(news, "-o", news.with_name("uit.xlsx"), status=1).stderr
+        assert "name it uit.csv" in message
+        message = classify(news, "-o", news.with_name("uit"), status=1).stderr
+        assert "--format" in message
+        assert "lines" not in message
+
+    def test_a_precision_that_the_model_lacks_names_no_other_that_it_lacks(self, news):
+        result = CliRunner().invoke(main, ["classify", str(news), "-m", "nl-news", "--precision", "fp32"])
+        assert result.exit_code == 1
+        assert "leave --precision out" in result.stderr
+
+    def test_a_link_to_itself_is_told(self, classify, news, tmp_path):
+        (tmp_path / "uit.csv").symlink_to("uit.csv")
+        assert "leads nowhere" in classify(news, "-o", tmp_path / "uit.csv", status=1).stderr
+
+    def test_labels_over_their_thresholds_are_counted(self, multi_label, tmp_path):
+        source = write(tmp_path / "in.csv", "csv")
+        command = ["classify", str(source), "-m", str(multi_label.folder), "--threshold", "0.3"]
+        summary = json.loads(CliRunner().invoke(main, [*command, "--json"]).stdout)
+        expected = rubriek.load(multi_label.folder).predict(TEXTS, threshold=0.3)["labels"].to_pylist()
+        counts = {label: sum(label in over for over in expected) for label in multi_label.labels}
+        assert summary["over_threshold"] == {label: count for label, count in counts.items() if count}
+        assert sum(summary["over_threshold"].values()) > len(TEXTS)
+        text = CliRunner().invoke(main, command).stdout
+        assert "labels over their thresholds" in text
+        assert ", ".join(expected[0]) in text
+        most = max(counts.values())
+        assert f"{100 * most / len(TEXTS):.0f} %" in text
+        text = CliRunner().invoke(main, [*command[:-1], "1"]).stdout
+        assert "no text has a label over its threshold" in text
+
+
 class TestMalformed:
+    @pytest.mark.skipif(sys.platform != "linux", reason="needs file names that are not UTF-8")
+    def test_a_name_that_is_not_utf_8(self, classify, tmp_path):
+        path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.csv"))
+        path.write_text("id,text\n1,goed\nte weinig\n", encoding="utf-8")
+        result = classify(path, "--on-error", "skip")
+        assert "\\udce9" in result.stdout
+        (listed,) = tmp_path.glob("*.errors.jsonl")
+        assert json.loads(listed.read_text(encoding="utf-8"))["file"] == str(path)
+        summary = json.loads(classify(path, "--on-error", "skip", "--json").stdout)
+        assert summary["input"] == str(path)
+
+    def test_rows_left_out_of_a_stream_are_told_some_at_a_time(self, classify, tmp_path, monkeypatch):
+        monkeypatch.setattr("rubriek.jobs.output._LOGGED", 1000)
+        source = tmp_path / "in.csv"
+        source.write_text("id,text\n1,goed\n" + "kapot\n" * 100, encoding="utf-8")
+        lines = classify(source, "-o", "-", "-q", "--on-error", "skip").stderr.splitlines()
+        told = [json.loads(line)["line"] for line in lines if line.startswith("{")]
+        assert told == list(range(3, 103))
+        assert lines.count("Warning: rows left out:") >= 5
+
     def test_the_default_stops_and_replaces_nothing(self, classify, news):
         with news.open("ab") as file:
             file.write("5,één kop,caf".encode() + b"\xe9\n")
@@ -384,7 +535,7 @@ class TestInterrupted:
         output = tmp_path / "uit.csv"
         status, stderr = self.stop(self.start(big, output, tiny_a.folder), 5, signal.SIGINT)
         assert status == 130
-        assert b"The same command goes on" in stderr
+        assert re.search(rb"\d+ of 100 rows \(\d+ %\) are done and kept. The same command goes on", stderr)
         assert b"Traceback" not in stderr
         assert jobs.job_folder(output).is_dir()
         status, questions, _ = self.end(self.start(big, output, tiny_a.folder))

@@ -93,7 +93,7 @@ def test_options_without_a_meaning_on_spark_are_refused(source, arguments, said)
 def test_options_of_spark_are_refused_without_it(source):
     for arguments, said in (
         (["a.parquet", "--master", "yarn"], "--master goes with --spark"),
-        (["a.parquet", "b.parquet"], "Several inputs go with --spark"),
+        (["a.parquet", "b.parquet"], "Several inputs go into a folder"),
     ):
         result = CliRunner().invoke(main, ["classify", *arguments])
         assert result.exit_code == 2

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 import rubriek
-from rubriek.cli import in_options, main
+from rubriek.cli import main
 from rubriek.errors import RubriekWarning
 
 
@@ -81,13 +81,6 @@ def test_errors_are_messages_with_a_status(arguments, status, message):
     assert result.exit_code == status
     assert message in result.stderr
     assert "Traceback" not in result.output
-
-
-def test_keyword_arguments_are_said_as_options():
-    assert (
-        in_options("overflow='windows' reads, text_column='tekst'")
-        == "--overflow windows reads, --text-column tekst"
-    )
 
 
 def test_warnings_errors_of_the_disk_and_interrupts_become_messages():

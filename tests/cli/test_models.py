@@ -47,6 +47,35 @@ def test_what_is_imported_is_listed_shown_and_used_by_its_name(tmp_path):
     assert "Koningshuis" in done.stdout
 
 
+HOSTILE = "Sport\x1b]0;van mij\x07\x9b31m\u202e"
+
+
+def test_no_command_lets_a_model_write_to_the_terminal(huggingface_folder, tmp_path):
+    folder = huggingface_folder("model", labels=[HOSTILE, "Economie", "Weer"])
+    models("import", folder, "--name", "vijandig")
+    (tmp_path / "in.csv").write_text(f"text\nde kamer{HOSTILE}\n", encoding="utf-8")
+    source, model = str(tmp_path / "in.csv"), ["-m", "vijandig"]
+    for command in (
+        ["models", "show", "vijandig"],
+        ["models", "show", "vijandig", "--json"],
+        ["models", "list", "--json"],
+        ["models", "card", "vijandig", "--json"],
+        ["explain", "de kamer", *model, "--label", HOSTILE],
+        ["explain", "de kamer", *model, "--label", HOSTILE, "--json"],
+        ["explain", "de kamer", *model, "--label", "Sprot"],
+        ["classify", source, *model, "-o", str(tmp_path / "uit.csv")],
+        ["classify", source, *model, "-o", str(tmp_path / "uit.csv"), "--json"],
+        ["classify", source, *model, "-t", HOSTILE],
+        ["compare-tokenization", source, *model],
+    ):
+        result = CliRunner().invoke(main, command, color=False)
+        assert result.exit_code in (0, 2), result.output
+        assert result.output
+        assert not set(result.output) & set("\x1b\x07\x9b\u202e"), command
+        if "--json" in command:
+            json.loads(result.stdout)
+
+
 def test_show_gives_all_of_it_as_json(tiny_a: Bundle):
     found = json.loads(models("show", tiny_a.folder, "--json").stdout)
     assert found["labels"] == list(tiny_a.labels)

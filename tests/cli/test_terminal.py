@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import json
+import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rubriek.cli.terminal import Screen, bars, facts, fitted, size, table, width
+from rubriek.cli.terminal import Screen, bars, facts, fitted, print_json, safe, size, table, width
 
 cells = st.text(max_size=40) | st.sampled_from(
     ["京都の新聞", "é" * 30, "\x1b[31mrood\x1b[0m", "a\tb\nc", "\u202etext", "👩‍👩‍👧"]
@@ -74,6 +77,37 @@ def test_the_encoding_decides_what_is_drawn(encoding, unicode, monkeypatch):
     monkeypatch.setenv("COLUMNS", "57")
     stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
     assert Screen.of(stream) == Screen(57, unicode)
+
+
+@given(text=st.text() | st.text(st.characters(categories=["Cc", "Cf", "Cs", "Zl", "Zp"])))
+def test_a_safe_text_acts_on_no_terminal_and_loses_nothing_that_can_be_seen(text):
+    found = safe(text)
+    found.encode()
+    acting = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+    assert not [c for c in found if unicodedata.category(c) in acting and c not in "\n\t\u200c\u200d"]
+    assert found.isprintable() or not text.isprintable()
+    for character in filter(str.isprintable, text):
+        assert character in found
+
+
+@given(value=st.dictionaries(st.text(), st.text() | st.lists(st.floats(allow_nan=False)), max_size=4))
+def test_json_is_printed_on_one_line_that_acts_on_no_terminal(value):
+    stream = io.StringIO()
+    with contextlib.redirect_stdout(stream):
+        print_json(value)
+    line = stream.getvalue()
+    assert json.loads(line) == value
+    assert line.endswith("\n")
+    line.encode()
+    assert not [c for c in line[:-1] if unicodedata.category(c) in ("Cc", "Zl", "Zp", "Cs")]
+
+
+def test_a_closed_stream_has_a_screen():
+    assert Screen.of(None).unicode is False
+
+
+def test_shares_may_be_of_another_total():
+    assert bars({"a": 2}, Screen(30, False), total=8)[0].split()[:4] == ["a", "2", "25", "%"]
 
 
 def test_facts_and_sizes():

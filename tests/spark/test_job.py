@@ -118,6 +118,15 @@ def test_the_report_adds_up_to_what_is_there(go, tmp_path):
     assert seen[0] == (60, 0)
     assert seen[-1] == 60
     assert seen[1:] == sorted(seen[1:])
+    assert not statistics.over_threshold
+
+
+def test_labels_over_their_thresholds_are_counted(go, tmp_path, multi_label):
+    report = go(rubriek.load(multi_label.folder, threads=1, threshold=0.3))
+    answered = read(tmp_path / "uit")
+    over = Counter(label for labels in answered["labels"].drop_null().to_pylist() for label in labels)
+    assert report.statistics.over_threshold == over
+    assert sum(over.values()) > 48
     assert report.preview["text"].to_pylist() == table(10)["text"].to_pylist()
     assert report.preview["label"].null_count == 2
 

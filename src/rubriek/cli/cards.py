@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import sys
 from pathlib import Path
 
 import click
@@ -32,6 +32,7 @@ def card(ref: str, output: Path | None, as_json: bool) -> None:
       rubriek models card ./my-bert -o my-bert.md
     """  # noqa: D301 -- click reads \b
     from rubriek import hub
+    from rubriek.cli.terminal import json_text, safe
     from rubriek.hub.cards import card_text
     from rubriek.hub.describing import describe
     from rubriek.jobs.disk import replacing
@@ -40,9 +41,9 @@ def card(ref: str, output: Path | None, as_json: bool) -> None:
     text = card_text(made)
     if as_json:
         sections = [{"title": part.title, "text": part.text} for part in made.sections]
-        text = json.dumps({"front": dict(made.front), "sections": sections}, ensure_ascii=False) + "\n"
+        text = json_text({"front": dict(made.front), "sections": sections}) + "\n"
     if output is None:
-        click.echo(text, nl=False)
+        click.echo(safe(text) if sys.stdout is not None and sys.stdout.isatty() else text, nl=False)
         return
     with replacing(output) as stream:
         stream.write(text.encode())
@@ -84,7 +85,7 @@ def publish(
       rubriek models publish my-bert --to s3://our-models --lang nl
     """  # noqa: D301 -- click reads \b
     from rubriek import hub
-    from rubriek.cli.terminal import facts
+    from rubriek.cli.terminal import facts, print_json, safe
     from rubriek.hub.publishing import publish as publish_bundle
 
     bundle = hub.resolve(ref)
@@ -93,7 +94,7 @@ def publish(
     if as_json:
         values = {"name": resource.name, "language": resource.language, "file": resource.file}
         values |= {"archive": made.archive, "card": made.card, "md5": resource.checksum}
-        click.echo(json.dumps({**values, "new": made.new}, ensure_ascii=False))
+        print_json({**values, "new": made.new})
         return
     where = to if "://" in to else str(Path(to).absolute())
     lines = {
@@ -107,7 +108,7 @@ def publish(
         click.echo(line)
     if bundle.precision == "int8":
         click.echo(
-            f"{bundle.name} is an int8 model: its scores differ by a few hundredths between versions of ONNX "
-            "Runtime. Publish the fp32 model where they have to be equal.",
+            f"{safe(bundle.name)} is an int8 model: its scores differ by a few hundredths between versions "
+            "of ONNX Runtime. Publish the fp32 model where they have to be equal.",
             err=True,
         )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,15 +22,21 @@ from rubriek.cli.options import (
     text_column_option,
     threads_option,
 )
+from rubriek.cli.stopping import terminable
+from rubriek.cli.terminal import print_json
 
 if TYPE_CHECKING:
     from rubriek.cli.places import Target
     from rubriek.cli.summary import Summary
     from rubriek.files.formats import Format
     from rubriek.files.sources import Source
-    from rubriek.jobs import OnError
+    from rubriek.jobs import Job, OnError, Report
+    from rubriek.results import Scores
 
 _FORMATS = ("csv", "tsv", "jsonl", "parquet", "arrow")
+SCORES = ("none", "best", "all", "wide")
+_LOADED = ("model", "engine", "precision", "threads")
+"""Settings of the classifier; the others are of the prediction."""
 
 
 @click.command(short_help="Label the texts of a file.")
@@ -36,8 +44,8 @@ _FORMATS = ("csv", "tsv", "jsonl", "parquet", "arrow")
 @click.option(
     "-o",
     "--output",
-    metavar="FILE",
-    help="Where the results go; - is stdout; with --spark a folder. "
+    metavar="PLACE",
+    help="Where the results go: a file, - for stdout, or a folder for several inputs and with --spark. "
     "[default: beside INPUT, as NAME.classified.EXT]",
 )
 @text_column_option
@@ -55,6 +63,12 @@ _FORMATS = ("csv", "tsv", "jsonl", "parquet", "arrow")
 )
 @encoding_option
 @click.option("--prefix", default="", metavar="TEXT", help="Put before the names of the result columns.")
+@click.option(
+    "--scores",
+    type=click.Choice(SCORES),
+    help="Columns of scores: none, the best label's (score), that and all in one (scores), or that and one "
+    "for each label (score_LABEL). [default: all]",
+)
 @click.option(
     "--top-k",
     type=click.IntRange(min=1),
@@ -120,6 +134,7 @@ def classify(
     encoding: str | None,
     text_columns: tuple[str, ...],
     prefix: str,
+    scores: Scores | None,
     on_error: OnError,
     restart: bool,
     spark: bool,
@@ -135,8 +150,10 @@ def classify(
     columns stay as they are; added are label, score, scores (of all labels), tokens, truncated, windows and
     empty.
 
+    Several files, or a pattern in quotes, are one job: each becomes a file of its name in the folder OUTPUT.
+
     A run that was interrupted or killed goes on where it was when the same command is given again; until then
-    its finished parts lie in OUTPUT.job. OUTPUT is replaced when all is done, and not before.
+    what it has done lies in OUTPUT.job. OUTPUT is replaced when all is done, and not before.
 
     With --spark, INPUT is one or more folders or files of Parquet (paths that every node sees, or URLs), and
     OUTPUT a folder that gets a folder input_file=NAME for each file. Files that are finished there are left
@@ -146,6 +163,7 @@ def classify(
     Examples:
       rubriek classify news.csv
       rubriek classify news.csv -t title,text -o labelled.parquet
+      rubriek classify 2026-*.parquet -o labelled/ --scores wide
       rubriek classify archive.jsonl.gz --model ./my-model --overflow windows --on-error skip
       zcat news.txt.gz | rubriek classify - --format jsonl > labelled.jsonl
       rubriek classify articles/ -o labelled/ --spark --master yarn
@@ -158,98 +176,128 @@ def classify(
     if spark:
         from rubriek.cli.spark import classify_on_spark
 
-        options = {**formats, **run, **settings}
+        options = {**formats, **run, "scores": scores, **settings}
         summary = classify_on_spark(
             inputs, output, text_columns, options, master=master, restart=restart, quiet=quiet
         )
     else:
         if master is not None:
             raise click.UsageError("--master goes with --spark.")
-        if len(inputs) > 1:
-            raise click.UsageError("Several inputs go with --spark; otherwise it is one at a time.")
-        summary = _classify_here(
-            inputs[0],
-            output,
-            text_columns,
-            formats,
-            run,
-            settings,
-            restart=restart,
-            quiet=quiet,
-            as_json=as_json,
-        )
+        run["scores"] = scores or "all"
+        asked = _Asked(text_columns, formats, run, settings, restart=restart, quiet=quiet, as_json=as_json)
+        with terminable():
+            summary = _classify_here(inputs, output, asked)
     if as_json:
-        click.echo(json.dumps(summary.to_dict(), ensure_ascii=False))
+        print_json(summary.to_dict())
     elif not quiet:
         _show(summary, to_stderr=summary.output is None)
 
 
-def _classify_here(
-    input: str,
-    output: str | None,
-    text_columns: Sequence[str],
-    formats: Mapping[str, Any],
-    run: Mapping[str, Any],
-    settings: dict[str, Any],
-    *,
-    restart: bool,
-    quiet: bool,
-    as_json: bool,
-) -> Summary:
-    from rubriek.cli.places import opened_source, opened_target
-    from rubriek.files.text_columns import choose_text_columns
+@dataclass(frozen=True)
+class _Asked:
+    """What the command says beside its inputs and its output."""
 
+    text_columns: Sequence[str]
+    formats: Mapping[str, Any]
+    run: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    restart: bool
+    quiet: bool
+    as_json: bool
+
+    def job(self, source: Source, target: Target) -> Job:
+        """Make a job of an input and where it goes."""
+        from rubriek.files.text_columns import choose_text_columns
+        from rubriek.jobs import Job
+
+        options = {name: value for name, value in self.settings.items() if name not in _LOADED}
+        return Job(
+            source,
+            target.place,
+            target.format,
+            choose_text_columns(source, self.text_columns),
+            compression=target.compression,
+            options={name: value for name, value in options.items() if value is not None},
+            **self.run,
+        )
+
+
+def _classify_here(inputs: Sequence[str], output: str | None, asked: _Asked) -> Summary:
+    from rubriek.cli.places import expanded, is_folder, opened_source, opened_target
+    from rubriek.jobs import run
+
+    names = expanded(inputs)
+    if len(names) > 1 or (output is not None and is_folder(output)):
+        return _classify_several(names, output, asked)
+    (name,) = names
     with (
-        opened_source(input, formats["input_format"], formats["encoding"]) as source,
-        opened_target(source, input, output, formats["output_format"]) as target,
+        opened_source(name, asked.formats["input_format"], asked.formats["encoding"]) as source,
+        opened_target(source, name, output, asked.formats["output_format"]) as target,
     ):
-        if as_json and target.path is None:
+        if asked.as_json and target.path is None:
             raise click.UsageError("--json prints on stdout, where the results go: name a file with -o.")
-        columns = choose_text_columns(source, text_columns)
-        return _run(source, target, columns, run, settings, restart=restart, quiet=quiet)
+        job = asked.job(source, target)
+        return _run(partial(run, job), source.name, job.text_columns, target.path, asked, source.notes)
+
+
+def _classify_several(names: Sequence[str], output: str | None, asked: _Asked) -> Summary:
+    from rubriek.cli.places import sources_and_targets
+    from rubriek.jobs import run_several
+
+    if output is None or output == "-":
+        raise click.UsageError("Several inputs go into a folder: name it with -o.")
+    pairs = sources_and_targets(names, output, **asked.formats)
+    jobs = [asked.job(source, target) for source, target in pairs]
+    run = partial(run_several, jobs, Path(output))
+    notes = [note for source, _ in pairs for note in source.notes]
+    return _run(run, " ".join(names), jobs[0].text_columns, Path(output), asked, notes)
 
 
 def _run(
-    source: Source,
-    target: Target,
+    run: Callable[..., Report],
+    source: str,
     columns: Sequence[str],
-    run: Mapping[str, Any],
-    settings: dict[str, Any],
-    *,
-    restart: bool,
-    quiet: bool,
+    output: Path | None,
+    asked: _Asked,
+    notes: Sequence[str],
 ) -> Summary:
+    """Run a job, show how it gets on, and sum it up."""
     import rubriek
-    from rubriek import jobs
     from rubriek.cli.progress import progress
     from rubriek.cli.summary import Summary
 
-    loaded = {name: settings.pop(name) for name in ("engine", "precision", "threads")}
-    classifier = rubriek.load(settings.pop("model"), **loaded)
-    options = {name: value for name, value in settings.items() if value is not None}
-    job = jobs.Job(
-        source, target.place, target.format, columns, compression=target.compression, options=options, **run
-    )
+    loaded = {name: asked.settings[name] for name in _LOADED}
+    classifier = rubriek.load(loaded.pop("model"), **loaded)
     start = time.perf_counter()
-    try:
-        with progress(quiet=quiet) as shown:
-            report = jobs.run(
-                job, classifier, restart=restart, on_start=shown.started, on_progress=shown.progressed
+    with progress(quiet=asked.quiet) as shown:
+        try:
+            report = run(
+                classifier, restart=asked.restart, on_start=shown.started, on_progress=shown.progressed
             )
-    except KeyboardInterrupt:
-        if target.path is not None and jobs.job_folder(target.path).exists():
-            click.echo(f"The same command goes on from {jobs.job_folder(target.path)}.", err=True)
-        raise
+        except KeyboardInterrupt:
+            if output is not None and shown.rows:
+                shown.close()
+                _tell_kept(shown.answered, shown.rows)
+            raise
     seconds = time.perf_counter() - start
     return Summary(
         report,
         classifier,
-        source.name,
+        source,
         tuple(columns),
-        job.prefix,
-        target.path,
+        asked.run["prefix"],
+        output,
         seconds,
-        notes=source.notes,
+        notes=tuple(dict.fromkeys(notes)),
+    )
+
+
+def _tell_kept(answered: int, rows: int) -> None:
+    """Say what an interrupted run has done: answers are kept as they come."""
+    share = 100 * answered // rows
+    click.echo(
+        f"{answered:,} of {rows:,} rows ({share} %) are done and kept. The same command goes on from there.",
+        err=True,
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,6 +51,7 @@ def compare_tokenization(
       rubriek compare-tokenization news.parquet -m my-bert -t title,text
     """  # noqa: D301 -- click reads \b
     import rubriek
+    from rubriek.cli.terminal import print_json
     from rubriek.files.texts import read_texts
     from rubriek.sparknlp.comparison import compare
     from rubriek.sparknlp.resources import case_sensitive
@@ -61,13 +61,13 @@ def compare_tokenization(
     texts = read_texts(file, text_columns, encoding=encoding)
     found = compare(classifier, texts, case_sensitive=case_sensitive(classifier.bundle), examples=examples)
     if as_json:
-        click.echo(json.dumps(found.to_dict(), ensure_ascii=False))
+        print_json(found.to_dict())
     else:
         _print(found)
 
 
 def _print(found: Comparison) -> None:
-    from rubriek.cli.terminal import Screen, facts, fitted
+    from rubriek.cli.terminal import Screen, facts, fitted, safe
 
     screen = Screen.of(sys.stdout)
     common = "  ".join(f"{word} {count:,}" for word, count in found.most_dropped.most_common(8))
@@ -85,12 +85,12 @@ def _print(found: Comparison) -> None:
         click.echo(line)
     for example in found.examples:
         changes = example.sparknlp != example.huggingface
-        label = f"{example.sparknlp} (sparknlp), {example.huggingface} (huggingface)"
+        label = safe(f"{example.sparknlp} (sparknlp), {example.huggingface} (huggingface)")
         click.echo()
         click.echo(fitted(f"{example.row + 1:,}: {example.text}", screen.width, screen.ellipsis))
         dropped = " ".join(example.dropped) or "nothing"
         click.echo(f"  not read: {fitted(dropped, screen.width - 12, screen.ellipsis)}")
-        click.echo(f"  label:    {click.style(label, bold=True) if changes else example.sparknlp}")
+        click.echo(f"  label:    {click.style(label, bold=True) if changes else safe(example.sparknlp)}")
 
 
 def _share(part: int, whole: int) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
+import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from rubriek.cli.options import as_json_option, max_length_option, model_option
+from rubriek.errors import FileError
 
 if TYPE_CHECKING:
     from rubriek.explaining import Explanation, Span
@@ -45,46 +46,54 @@ def explain(
       cat artikel.txt | rubriek explain - --json
     """  # noqa: D301 -- click reads \b
     import rubriek
+    from rubriek.cli.places import stdin_bytes
 
     if text == "-":
-        with click.open_file("-", encoding="utf-8") as stdin:
-            text = stdin.read()
+        text = _decoded(stdin_bytes().read())
     told = rubriek.load(model).explain(text, label=label, spans=spans, max_length=max_length)
     if as_json:
         from dataclasses import asdict
 
-        click.echo(json.dumps(asdict(told), ensure_ascii=False))
+        from rubriek.cli.terminal import print_json
+
+        print_json(asdict(told))
         return
     click.echo(_coloured(text, told) + "\n")
     for line in _listed(told):
         click.echo(line)
 
 
+def _decoded(data: bytes) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise FileError(
+            "stdin is not UTF-8.",
+            found=f"byte 0x{data[error.start]:02x} at {error.start}",
+            hint="convert it first",
+        ) from error
+
+
 def _coloured(text: str, told: Explanation) -> str:
+    from rubriek.cli.terminal import safe
+
     strongest = max((abs(span.weight) for span in told.spans), default=0.0)
     parts, at = [], 0
     for span in told.spans:
         share = span.weight / strongest if strongest else 0.0
-        parts.append(_safe(text[at : span.start]))
-        words = _safe(span.text)
+        parts.append(safe(text[at : span.start]))
+        words = safe(span.text)
         if abs(share) >= _WEAK:
             words = click.style(words, fg="green" if share > 0 else "red", bold=abs(share) >= _STRONG)
         parts.append(words)
         at = span.end
-    parts.append(_safe(text[at : told.read]))
+    parts.append(safe(text[at : told.read]))
     if told.read < len(text):
-        parts.append(click.style(_safe(text[told.read :]), dim=True) + "\n(The dim part was not read.)")
+        parts.append(click.style(safe(text[told.read :]), dim=True) + "\n(The dim part was not read.)")
     return "".join(parts)
 
 
-def _safe(text: str) -> str:
-    """Leave out what would move the cursor or change colours; line breaks and tabs stay."""
-    return "".join(sign for sign in text if sign.isprintable() or sign in "\n\t")
-
-
 def _listed(told: Explanation) -> list[str]:
-    import sys
-
     from rubriek.cli.terminal import Screen, facts, table
 
     strongest = sorted(told.spans, key=lambda span: -abs(span.weight))[:_LISTED]

@@ -36,6 +36,7 @@ def export(ref: str, format_: str, output: Path, overwrite: bool) -> None:
       rubriek models export ./my-bert --format sparknlp -o my_bert_nl_5.1.4_3.4_1698789540127.zip
     """  # noqa: D301 -- click reads \b
     from rubriek import hub
+    from rubriek.cli.terminal import safe
     from rubriek.models.sparknlp_export import export_sparknlp
 
     bundle = hub.resolve(ref)
@@ -45,10 +46,10 @@ def export(ref: str, format_: str, output: Path, overwrite: bool) -> None:
         if target.suffix == ".zip"
         else f"BertForSequenceClassification.load({str(target)!r})"
     )
-    click.echo(f"{target} is ready for Spark NLP: {use}")
+    click.echo(safe(f"{target} is ready for Spark NLP: {use}"))
     if bundle.precision == "int8":
         click.echo(
-            f"{bundle.name} is an int8 model: its scores differ by a few hundredths between versions of ONNX "
-            "Runtime. Export the fp32 model where they have to be equal.",
+            f"{safe(bundle.name)} is an int8 model: its scores differ by a few hundredths between versions "
+            "of ONNX Runtime. Export the fp32 model where they have to be equal.",
             err=True,
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -66,7 +65,7 @@ def search(
       rubriek hub search ./cards --task "Text Classification" --lang nl --text news
       rubriek hub search ./our-hub --annotator BertForSequenceClassification --json
     """  # noqa: D301 -- click reads \b
-    from rubriek.cli.terminal import Screen, table
+    from rubriek.cli.terminal import Screen, print_json, table
     from rubriek.hub.index import Index
     from rubriek.hub.queries import Query
 
@@ -82,7 +81,7 @@ def search(
             "cards": [dataclasses.asdict(card) for card in found],
             "problems": refreshed.problems,
         }
-        click.echo(json.dumps(values, ensure_ascii=False))
+        print_json(values)
         return
     _tell_problems(refreshed)
     if not found:
@@ -120,16 +119,17 @@ def site(folder: Path, output: Path, title: str, as_json: bool) -> None:
     Example:
       rubriek hub site ./our-hub/cards -o ./our-hub/site
     """  # noqa: D301 -- click reads \b
+    from rubriek.cli.terminal import print_json, safe
     from rubriek.hub.site import build
 
     with _reading() as progress:
         built = build(folder, output, title=title, progress=progress)
     if as_json:
         values = {"index": str(built.index), "cards": built.cards, "problems": built.problems}
-        click.echo(json.dumps(values, ensure_ascii=False))
+        print_json(values)
         return
     _tell_problems(built)
-    click.echo(f"{built.cards:,} cards: {built.index}")
+    click.echo(f"{built.cards:,} cards: {safe(str(built.index))}")
 
 
 @contextmanager
@@ -137,7 +137,11 @@ def _reading() -> Iterator[Callable[[int, int], None]]:
     """Show how many cards have been read; on a stream that is no terminal show nothing."""
     from tqdm import tqdm
 
-    with tqdm(unit=" cards", leave=False, disable=not sys.stderr.isatty()) as bar:
+    from rubriek.cli.terminal import BAR_ROWS, bar_columns
+
+    with tqdm(
+        unit=" cards", leave=False, disable=not sys.stderr.isatty(), ncols=bar_columns(), nrows=BAR_ROWS
+    ) as bar:
 
         def progress(done: int, total: int) -> None:
             bar.total = total
@@ -149,6 +153,8 @@ def _reading() -> Iterator[Callable[[int, int], None]]:
 def _tell_problems(found: Refreshed | Built) -> None:
     if not found.problems:
         return
+    from rubriek.cli.terminal import safe
+
     path, problem = next(iter(found.problems.items()))
     more = f", and {len(found.problems) - 1:,} more" if len(found.problems) > 1 else ""
-    click.echo(f"{path} is left out: {problem}{more}", err=True)
+    click.echo(safe(f"{path} is left out: {problem}{more}"), err=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -100,6 +99,7 @@ def verify(ctx: click.Context, ref: str | None, as_json: bool) -> None:
     Example:
       rubriek models verify
     """  # noqa: D301 -- click reads \b
+    from rubriek.cli.terminal import print_json, safe
     from rubriek.hub import upkeep
 
     damaged = False
@@ -108,21 +108,21 @@ def verify(ctx: click.Context, ref: str | None, as_json: bool) -> None:
         damaged |= error is not None
         results.append({**_as_dict(kept), "error": None if error is None else str(error)})
         if not as_json:
-            click.echo(f"{kept.name}: {'as it was written' if error is None else error}")
+            click.echo(safe(f"{kept.name}: {'as it was written' if error is None else error}"))
     if as_json:
-        click.echo(json.dumps(results, ensure_ascii=False))
+        print_json(results)
     if damaged:
         ctx.exit(1)
 
 
 def _told(found: Sequence[Kept], what: str, *, as_json: bool) -> None:
-    from rubriek.cli.terminal import size
+    from rubriek.cli.terminal import print_json, safe, size
 
     if as_json:
-        click.echo(json.dumps([_as_dict(kept) for kept in found], ensure_ascii=False))
+        print_json([_as_dict(kept) for kept in found])
         return
     for kept in found:
-        click.echo(f"{kept.folder}  {size(kept.bytes)}")
+        click.echo(f"{safe(str(kept.folder))}  {size(kept.bytes)}")
     click.echo(f"{size(sum(kept.bytes for kept in found))} {what}")
 
 

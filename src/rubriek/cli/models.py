@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import os
 import sys
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -61,7 +61,7 @@ def list_(as_json: bool) -> None:
       rubriek models list
     """  # noqa: D301 -- click reads \b
     from rubriek import hub
-    from rubriek.cli.terminal import Screen, Side, size, table
+    from rubriek.cli.terminal import Screen, Side, print_json, size, table
     from rubriek.hub import upkeep
 
     bundles = hub.installed()
@@ -69,7 +69,7 @@ def list_(as_json: bool) -> None:
     of_models = {one.name: one for one in kept if one.kind == "model"}
     if as_json:
         listed = [_described(bundle, of_models.get(bundle.folder.name)) for bundle in bundles]
-        click.echo(json.dumps(listed, ensure_ascii=False))
+        print_json(listed)
         return
     if not bundles:
         click.echo("There are no models yet; import one with: rubriek models import FOLDER")
@@ -146,6 +146,10 @@ def path(ref: str | None, as_json: bool) -> None:
       rubriek models path nl-news
     """  # noqa: D301 -- click reads \b
     from rubriek import hub, settings
+    from rubriek.cli.terminal import print_json
 
     folder = str(settings.cache_folder() if ref is None else hub.find(ref).folder)
-    click.echo(json.dumps({"folder": folder}, ensure_ascii=False) if as_json else folder)
+    if as_json:
+        print_json({"folder": folder})
+    else:
+        click.echo(os.fsencode(folder))  # for the shell: the bytes of the name, whatever they are

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import glob
+import os
 import shutil
 import sys
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,11 +20,28 @@ from rubriek.files.formats import (
     compression_of,
     known_format,
     output_beside,
+    output_name,
     result_format,
 )
+from rubriek.jobs.scratch import room_explained, scratch_folder
 
 if TYPE_CHECKING:
     from rubriek.files.sources import Source
+
+
+def stdin_bytes() -> BinaryIO:
+    """Return stdin.
+
+    Raises
+    ------
+    FileError
+        If it is closed.
+    """
+    if sys.stdin is None:
+        raise FileError(
+            "There is nothing to read: stdin is closed.", hint="name a file, or pipe into rubriek"
+        )
+    return sys.stdin.buffer
 
 
 @contextmanager
@@ -42,19 +60,96 @@ def opened_source(name: str, format: Format | None, encoding: str | None = None)
     from rubriek.files import open_source
 
     path = Path(name)
-    if name != "-" and (path.is_file() or path.is_dir() or not path.exists()):
+    if name != "-" and (path.is_file() or not path.exists()):
         yield open_source(path, format, encoding=encoding)
         return
-    with tempfile.TemporaryDirectory(prefix="rubriek-") as folder:
-        copy = Path(folder) / "input"
-        with copy.open("wb") as target:
+    if path.is_dir():
+        raise FileError(
+            f"{name} is a folder.",
+            expected="one or more files",
+            hint="name its files, e.g. 'FOLDER/*.csv' -o OTHER/, or add --spark for a folder of Parquet",
+        )
+    with scratch_folder() as folder:
+        copy = folder / "input"
+        with room_explained(), copy.open("wb") as target:
             if name == "-":
-                shutil.copyfileobj(sys.stdin.buffer, target)
+                shutil.copyfileobj(stdin_bytes(), target)
             else:
                 with path.open("rb") as pipe:
                     shutil.copyfileobj(pipe, target)
         called = "stdin" if name == "-" else name
         yield open_source(copy, format or "lines", name=called, encoding=encoding)
+
+
+def expanded(names: Sequence[str]) -> list[str]:
+    """Return the files that inputs name: a pattern that the shell has left, like '*.csv', stands for several.
+
+    Raises
+    ------
+    FileError
+        If no file matches a pattern.
+    """
+    found: dict[str, None] = {}
+    for name in names:
+        if name == "-" or os.path.lexists(name) or not glob.has_magic(name):
+            found[name] = None
+            continue
+        matching = sorted(path for path in _matching(name) if not Path(path).is_dir())
+        if not matching:
+            raise FileError(f"No file matches {name!r}.", hint="** matches folders within folders")
+        found.update(dict.fromkeys(matching))
+    return list(found)
+
+
+def _matching(pattern: str) -> list[str]:
+    return glob.glob(pattern, recursive=True)  # noqa: PTH207 -- Path's takes no absolute pattern
+
+
+def is_folder(output: str) -> bool:
+    """Tell whether an output is, or is meant to be, a folder."""
+    return output.endswith(("/", os.sep)) or Path(output).is_dir()
+
+
+def sources_and_targets(
+    names: Sequence[str],
+    output: str,
+    *,
+    input_format: Format | None,
+    output_format: Format | None,
+    encoding: str | None,
+) -> list[tuple[Source, Target]]:
+    """Open several inputs, and decide where in a folder the results of each go.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Paths.
+    output : str
+        The folder.
+    input_format, output_format : Format, optional
+        Default: what the names say, and the inputs'.
+    encoding : str, optional
+        Of the inputs. Default: found.
+
+    Raises
+    ------
+    FileError
+        If an input is no file, or cannot be opened.
+    """
+    from rubriek.files import open_source
+
+    pairs = []
+    for name in names:
+        path = Path(name)
+        if name == "-" or (path.exists() and not path.is_file()):
+            raise FileError(
+                f"{name} cannot be one of several inputs.", expected="files", hint="classify it by itself"
+            )
+        source = open_source(path, input_format, encoding=encoding)
+        format = output_format or result_format(source.format)
+        place = Path(output) / output_name(path, source.format, format)
+        pairs.append((source, Target(place, None, format, compression_of(place))))
+    return pairs
 
 
 @dataclass(frozen=True)
@@ -107,6 +202,8 @@ def opened_target(source: Source, input: str, output: str | None, format: Format
     if output is None and is_file:
         output = str(output_beside(source.path, source.format, format or result_format(source.format)))
     if output is None or output == "-":
+        if sys.stdout is None:
+            raise FileError("There is nowhere to write: stdout is closed.", hint="name a file with -o")
         target = Target(None, sys.stdout.buffer, format or result_format(source.format))
         if target.format in BINARY_FORMATS and sys.stdout.isatty():
             raise OptionError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import time
 from collections.abc import Collection, Iterable, Iterator
@@ -10,6 +9,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Never, TypeVar
 
 from tqdm import tqdm
+
+from rubriek.cli.terminal import BAR_ROWS, bar_columns
 
 if TYPE_CHECKING:
     from rubriek.statistics import Statistics
@@ -26,9 +27,15 @@ class Progress:
     ----------
     quiet : bool
         Show nothing anywhere.
+
+    Attributes
+    ----------
+    rows, answered : int
+        How many rows the job has, and how many are answered, by earlier runs, too.
     """
 
     def __init__(self, *, quiet: bool) -> None:
+        self.rows = self.answered = 0
         self._off = quiet or not sys.stderr.isatty()
         self._bar: tqdm[Never] | None = None
         self._started = 0.0
@@ -36,6 +43,7 @@ class Progress:
 
     def started(self, rows: int, finished: int) -> None:
         """Take the number of rows and how many an earlier run has finished."""
+        self.rows, self.answered = rows, finished
         if self._off:
             return
         self._started = time.perf_counter()
@@ -44,13 +52,14 @@ class Progress:
             initial=finished,
             unit=" documents",
             bar_format=_FORMAT,
-            # Asked of tqdm itself, a terminal that tells no size would get no bar.
-            ncols=shutil.get_terminal_size().columns,
             leave=False,
+            ncols=bar_columns(),
+            nrows=BAR_ROWS,
         )
 
     def progressed(self, statistics: Statistics) -> None:
         """Take the statistics so far."""
+        self.answered = max(self.answered, statistics.documents)
         if self._bar is None:
             return
         if self._tokens_before is None:
@@ -69,9 +78,9 @@ class Progress:
 
 def tracked(items: Collection[Item], what: str, /) -> Iterable[Item]:
     """Show how far a task in several parts is; on a stream that is no terminal show nothing."""
-    # Asked of tqdm itself, a terminal that tells no size would get no bar.
-    columns = shutil.get_terminal_size().columns
-    return tqdm(items, what, leave=False, ncols=columns, disable=not sys.stderr.isatty())
+    return tqdm(
+        items, what, leave=False, disable=not sys.stderr.isatty(), ncols=bar_columns(), nrows=BAR_ROWS
+    )
 
 
 @contextmanager

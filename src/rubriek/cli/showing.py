@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,10 +19,10 @@ def as_dict(bundle: Bundle) -> dict[str, Any]:
 
 def print_bundle(bundle: Bundle, as_json: bool) -> None:
     """Print what is known of a bundle."""
-    from rubriek.cli.terminal import facts, size
+    from rubriek.cli.terminal import facts, print_json, size
 
     if as_json:
-        click.echo(json.dumps(as_dict(bundle), ensure_ascii=False, default=str))
+        print_json(as_dict(bundle))
         return
     source = bundle.source
     values = {

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rubriek.cli.summary import Summary
+from rubriek.cli.summary import Summary, files_shown
 from rubriek.errors import need
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ _LOCAL_ONLY = {
     "input_format": "--input-format means nothing with --spark, which reads and writes Parquet.",
     "encoding": "--encoding means nothing with --spark, which reads Parquet.",
     "threads": "--threads means nothing with --spark: a task has as many as spark.task.cpus says.",
+    "scores": "--scores means nothing with --spark, which writes all in one column.",
     "on_error": "--on-error means nothing with --spark: Parquet has no malformed rows.",
 }
 """Options without a meaning on Spark, and why; each is None or ``"stop"`` where it was not given."""
@@ -62,8 +63,7 @@ class SparkSummary(Summary):
         return super()._facts() | {
             "documents": f"{report.rows:,}" + (f" ({documents:,.0f} a second)" if documents else ""),
             "real tokens": f"{report.statistics.tokens:,}" + (f" ({tokens:,.0f} a second)" if tokens else ""),
-            "files": f"{report.files:,}"
-            + (f", {report.finished_files:,} finished by an earlier run" if report.finished_files else ""),
+            "files": files_shown(report.files, report.finished_files),
             "engine": f"{self.classifier.engine.name}, {self.classifier.engine.precision}",
             "spark": self.master,
         }

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rubriek.jobs import Report
 
 _SHOWN_ROWS = 8
+_NO_LABEL = "no text has a label over its threshold"
 
 
 @dataclass(frozen=True)
@@ -68,11 +69,22 @@ class Summary:
             "threads": engine.threads,
             "wall_seconds": self.seconds,
             **report.statistics.to_dict(),
+            **self._files,
         }
+
+    @property
+    def _files(self) -> dict[str, int]:
+        """How many files there are and were finished before, where there are several."""
+        from rubriek.jobs import SeveralReport
+
+        report = self.report
+        if not isinstance(report, SeveralReport):
+            return {}
+        return {"files": report.files, "finished_files": report.finished_files}
 
     def lines(self, screen: Screen) -> list[str]:
         """Return it as lines for a terminal: some rows, the numbers, the labels."""
-        blocks = [self._preview(screen), facts(self._facts()), bars(self._labels(), screen)]
+        blocks = [self._preview(screen), facts(self._facts()), self._labels(screen)]
         return [line for block in blocks if block for line in ["", *block]]
 
     def _facts(self) -> dict[str, str | None]:
@@ -94,6 +106,7 @@ class Summary:
             "engine": f"{engine.name}, {engine.precision}, {_counted(engine.threads, 'thread')}",
             "text": " + ".join(self.text_columns),
             "input": ", ".join(self.notes) or None,
+            "files": files_shown(**self._files) if self._files else None,
             "output": "stdout" if self.output is None else str(self.output),
         }
 
@@ -101,26 +114,40 @@ class Summary:
         truncated = self.report.statistics.truncated
         return f"{truncated:,}" + (" (--overflow windows reads such texts whole)" if truncated else "")
 
-    def _labels(self) -> dict[str, int]:
-        return dict(self.report.statistics.labels.most_common())
+    def _labels(self, screen: Screen) -> list[str]:
+        statistics = self.report.statistics
+        if not self._is_multi_label:
+            return bars(dict(statistics.labels.most_common()), screen)
+        over = dict(statistics.over_threshold.most_common())
+        heading = "labels over their thresholds (a text may have several, or none)" if over else _NO_LABEL
+        return [click.style(heading, bold=True), *bars(over, screen, total=statistics.documents)]
+
+    @property
+    def _is_multi_label(self) -> bool:
+        return self.classifier.bundle.problem_type == "multi_label_classification"
 
     def _preview(self, screen: Screen) -> list[str]:
         shown = self.report.preview.slice(0, _SHOWN_ROWS)
+        if not shown.num_rows:
+            return []
         name = "title" if "title" in shown.column_names else self.text_columns[0]
         none = "–" if screen.unicode else "-"
-        rows = [
-            [str(none if text is None else text), label or none, none if score is None else f"{score:.2f}"]
-            for text, label, score in zip(
-                shown[name].to_pylist(),
-                shown[self.prefix + "label"].to_pylist(),
-                shown[self.prefix + "score"].to_pylist(),
-                strict=True,
-            )
-        ]
-        if not rows:
-            return []
-        header, *lines = table(rows, screen, header=[name, "label", "score"])
+        columns = {name: [none if text is None else str(text) for text in shown[name].to_pylist()]}
+        if self._is_multi_label:
+            labels = shown[self.prefix + "labels"].to_pylist()
+            columns["labels"] = [", ".join(over or []) or none for over in labels]
+        else:
+            columns["label"] = [label or none for label in shown[self.prefix + "label"].to_pylist()]
+            if self.prefix + "score" in shown.column_names:
+                scores = shown[self.prefix + "score"].to_pylist()
+                columns["score"] = [none if score is None else f"{score:.2f}" for score in scores]
+        header, *lines = table(list(zip(*columns.values(), strict=True)), screen, header=list(columns))
         return [click.style(header, bold=True), *lines]
+
+
+def files_shown(files: int, finished_files: int) -> str:
+    """Say how many files there are, and how many of them were finished before."""
+    return f"{files:,}" + (f", {finished_files:,} finished by an earlier run" if finished_files else "")
 
 
 def _counted(number: int, what: str) -> str:

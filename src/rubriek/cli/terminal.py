@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
+import sys
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TextIO, TypeAlias
+from typing import Any, Literal, TextIO, TypeAlias
+
+import click
+
+from rubriek.errors import FileError
 
 Side: TypeAlias = Literal["left", "right"]
 
 _GAP = "  "
 _NARROWEST = 6
 _WIDEST = 120
+BAR_ROWS = 20
+_KEPT = frozenset("\n\t\u200c\u200d")
+_ACTING = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What JSON allows within a string, but a terminal may act on, or UTF-8 has no form for."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +42,13 @@ class Screen:
     unicode: bool
 
     @classmethod
-    def of(cls, stream: TextIO) -> Screen:
-        """Look at the terminal's width (``COLUMNS``, or 80 where there is none) and the stream's encoding."""
+    def of(cls, stream: TextIO | None) -> Screen:
+        """Look at the terminal's width (``COLUMNS``, or 80 where there is none) and the stream's encoding.
+
+        A stream that was closed before the start is None.
+        """
         try:
-            "█▏…".encode(stream.encoding or "ascii")
+            "█▏…".encode(getattr(stream, "encoding", None) or "ascii")
         except (UnicodeEncodeError, LookupError):
             can = False
         else:
@@ -45,6 +59,61 @@ class Screen:
     def ellipsis(self) -> str:
         """What stands for the rest of a text that was cut."""
         return "…" if self.unicode else "..."
+
+
+def safe(text: str) -> str:
+    r"""Write what would act on a terminal as an escape: control characters, directions, halves of characters.
+
+    Everything that a file, a model or a server names goes through here before it is printed, unless `fitted`
+    or `print_json` prints it. Line breaks, tabs and joiners stay.
+
+    Examples
+    --------
+    >>> print(safe("Sport\x1b]0;owned\x07"), safe("caf\udce9 \u202etxt"))
+    Sport\x1b]0;owned\x07 caf\udce9 \u202etxt
+    >>> safe("regel\n京都")
+    'regel\n京都'
+    """
+    return text if text.isprintable() else "".join(map(_safe, text))
+
+
+def _safe(character: str) -> str:
+    if character.isprintable() or character in _KEPT or unicodedata.category(character) == "Zs":
+        return character
+    return character.encode("unicode_escape").decode()
+
+
+def json_text(value: Any) -> str:
+    r"""Write a value as one line of JSON, escaped where a character could act on a terminal.
+
+    Examples
+    --------
+    >>> print(json_text({"label": "caf\u00e9\x9b31m"}))
+    {"label": "café\u009b31m"}
+    """
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return _ACTING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def print_json(value: Any) -> None:
+    """Print a value as `json_text`.
+
+    Raises
+    ------
+    FileError
+        If stdout is closed.
+    """
+    if sys.stdout is None:
+        raise FileError("The JSON cannot be printed: stdout is closed.")
+    click.echo(json_text(value))
+
+
+def bar_columns() -> int:
+    """Return how many columns to give to a progress bar; `BAR_ROWS` are its rows.
+
+    Asked by tqdm itself, a terminal that reports no columns or no rows would get no bar.
+    """
+    return shutil.get_terminal_size().columns
 
 
 def width(text: str) -> int:
@@ -143,7 +212,7 @@ def _padded(cell: str, columns: int, side: str) -> str:
     return space + cell if side == "right" else cell + space
 
 
-def bars(counts: Mapping[str, int], screen: Screen) -> list[str]:
+def bars(counts: Mapping[str, int], screen: Screen, *, total: int | None = None) -> list[str]:
     r"""Draw a bar for each count, the longest as long as the screen allows.
 
     Parameters
@@ -152,6 +221,8 @@ def bars(counts: Mapping[str, int], screen: Screen) -> list[str]:
         In the order to show them.
     screen : Screen
         What they have to fit, and whether they can be drawn in eighths of a column.
+    total : int, optional
+        What the shares are of. Default: all counts together.
 
     Returns
     -------
@@ -166,7 +237,7 @@ def bars(counts: Mapping[str, int], screen: Screen) -> list[str]:
     """
     if not counts:
         return []
-    total = sum(counts.values()) or 1
+    total = total or sum(counts.values()) or 1
     numbers = [f"{count:,}" for count in counts.values()]
     shares = [f"{100 * count / total:.0f} %" for count in counts.values()]
     most = max(counts.values()) or 1
@@ -198,7 +269,7 @@ def facts(values: Mapping[str, str | None]) -> list[str]:
     """
     shown = {name: value for name, value in values.items() if value is not None}
     columns = max(map(len, shown), default=0)
-    return [f"{name:<{columns}}{_GAP}{value}" for name, value in shown.items()]
+    return [f"{name:<{columns}}{_GAP}{safe(value)}" for name, value in shown.items()]
 
 
 def size(count: int) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from typing import Never
 
 from tqdm import tqdm
 
+from rubriek.cli.terminal import BAR_ROWS, bar_columns, fitted
 from rubriek.hub.progress import watching
 
 _FORMAT = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}, {remaining} left, {rate_fmt}]"
@@ -27,14 +27,15 @@ class Bar:
         self.ended()
         if sys.stderr.isatty():
             self._bar = tqdm(
-                desc=what if len(what) <= 24 else f"{what[:21]}...",
+                desc=fitted(what, 24, "..."),
                 total=total,
                 initial=done,
                 unit="B",
                 unit_scale=True,
                 bar_format=_FORMAT if total else _FORMAT_WITHOUT_TOTAL,
-                ncols=shutil.get_terminal_size().columns,
                 leave=False,
+                ncols=bar_columns(),
+                nrows=BAR_ROWS,
             )
 
     def progressed(self, done: int) -> None:

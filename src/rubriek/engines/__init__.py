@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, get_args
 
 from rubriek import settings
-from rubriek.errors import EngineError, OptionError
+from rubriek.errors import EngineError, OptionError, Worded
 
 if TYPE_CHECKING:
     import numpy as np
@@ -131,7 +131,7 @@ def open_engine(
             f"The model {bundle.name!r} holds {bundle.precision} weights and cannot be run in {wanted}.",
             hint=f"rubriek models quantize {bundle.name} --sample FILE"
             if stored(wanted) == "int8"
-            else f"leave precision out, or load the {stored(wanted)} model it was made from",
+            else Worded("leave {} out, or load the fp32 model it was made from", ("precision", None)),
         )
     bundle.check_labels()
     if name == "openvino":

@@ -12,7 +12,7 @@ import numpy as np
 from rubriek.engines.cpu import int8_may_saturate
 from rubriek.engines.inputs import feed
 from rubriek.engines.sessions import SessionEngine
-from rubriek.errors import BundleError, EngineError
+from rubriek.errors import BundleError, EngineError, Worded
 from rubriek.onnx_runtime import ort
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class OnnxRuntimeEngine(SessionEngine[OnnxRuntimeSession]):
                 "ONNX Runtime does not compute in this precision on CPUs.",
                 expected="fp32 or int8",
                 found=precision,
-                hint="use engine='openvino' for bf16",
+                hint=Worded("use {} for bf16", ("engine", "openvino")),
             )
         self.name = f"onnxruntime {ort.__version__}"
         self.weight_bits = weight_bits

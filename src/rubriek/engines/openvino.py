@@ -14,7 +14,7 @@ from rubriek.engines.cpu import int8_may_saturate
 from rubriek.engines.inputs import feed
 from rubriek.engines.mapped import files_of, release_pages
 from rubriek.engines.sessions import SessionEngine
-from rubriek.errors import BundleError, EngineError, need
+from rubriek.errors import BundleError, EngineError, Worded, need
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -116,7 +116,10 @@ class OpenVinoEngine(SessionEngine[OpenVinoSession]):
                 "OpenVINO's int8 products may overflow on this processor.",
                 expected="weights of 7 bits, or a processor with VNNI or AMX",
                 found=f"weights of {weight_bits} bits, and neither",
-                hint="quantize the model again, which gives weights of 7 bits, or use engine='onnxruntime'",
+                hint=Worded(
+                    "quantize the model again, which gives weights of 7 bits, or use {}",
+                    ("engine", "onnxruntime"),
+                ),
             )
         self.name = f"openvino {openvino.__version__.split('-')[0]}"
         super().__init__(model_file, precision=precision, threads=threads)

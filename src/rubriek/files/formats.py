@@ -79,14 +79,19 @@ def known_format(path: Path, *, option: str) -> Format:
     if found is not None:
         return found
     suffix = Path(_plain_name(path)).suffix.lower()
-    hint = f"name the format with {option}, one of {', '.join(FORMATS)}"
+    is_output = option == "--format"
+    formats = [format for format in FORMATS if not (is_output and format == "lines")]
+    hint = f"name the format with {option}, one of {', '.join(formats)}"
     if suffix in (".xls", ".xlsx", ".ods"):
         hint = "save the sheet as 'CSV UTF-8' and give that file"
+        if is_output:
+            hint = f"name it {path.with_suffix('.csv').name}, which spreadsheets open"
     elif close := difflib.get_close_matches(suffix, _SUFFIXES, n=1):
         hint += f"; did you mean {close[0]}?"
     raise FileError(
         f"The format of {path} is not clear from its name.",
-        expected=f"a name that ends in {', '.join(_SUFFIXES)} (and .gz or .zst)",
+        expected=f"a name that ends in {', '.join(s for s, f in _SUFFIXES.items() if f in formats)} "
+        "(and .gz or .zst)",
         found=suffix or "no suffix",
         hint=hint,
     )
@@ -121,13 +126,24 @@ def output_beside(path: Path, input_format: Format, output_format: Format) -> Pa
     >>> output_beside(Path("news.csv.gz"), "csv", "parquet").as_posix()
     'news.classified.parquet'
     """
+    return path.with_name(output_name(path, input_format, output_format, mark=".classified"))
+
+
+def output_name(path: Path, input_format: Format, output_format: Format, *, mark: str = "") -> str:
+    """Return what an output is called whose input is called NAME.EXT: NAME, a mark, and its own suffix.
+
+    Examples
+    --------
+    >>> output_name(Path("data/news.txt.gz"), "lines", "csv")
+    'news.csv.gz'
+    """
     plain = Path(_plain_name(path))
     known = plain.suffix.lower() in _SUFFIXES
     stem = plain.stem if known else plain.name
     same = known and input_format == output_format == format_of(path)
     suffix = plain.suffix if same else next(s for s, f in _SUFFIXES.items() if f == output_format)
     compressed = "" if output_format in BINARY_FORMATS or compression_of(path) is None else path.suffix
-    return path.with_name(f"{stem}.classified{suffix}{compressed}")
+    return f"{stem}{mark}{suffix}{compressed}"
 
 
 def _plain_name(path: Path) -> str:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from rubriek.errors import CardError, CatalogueError, OptionError, PublishingError, RubriekWarning
+from rubriek.errors import CardError, CatalogueError, OptionError, PublishingError, RubriekWarning, Worded
 from rubriek.hub.card_parts import Links
 from rubriek.hub.cards import Card, card_text, parse_card
 from rubriek.hub.catalogue import MODEL, Resource, Version, choose, read_catalogue, with_row
@@ -145,7 +145,7 @@ def _language(bundle: Bundle, language: str | None) -> str:
             "The language of the texts is not known." if not language else "This is no language.",
             expected="a code such as nl; xx for several languages",
             found=repr(language) if language else None,
-            hint="name it, e.g. language='nl'",
+            hint=Worded("name it, e.g. {}", ("language", "nl")),
         )
     return language
 

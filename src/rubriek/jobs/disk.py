@@ -70,7 +70,7 @@ def followed(output: Path) -> Path:
             raise JobError(f"{path} is a link of another user.", hint="choose another output (-o)")
         path = path.parent / path.readlink()
     raise JobError(
-        f"{output} is a link that leads to no file.",
+        f"{output} is a link that leads nowhere.",
         expected=f"at most {MAX_LINKS} links one after the other",
         hint="choose another output (-o)",
     )

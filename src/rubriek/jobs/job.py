@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from rubriek.files.formats import Compression, Format
 from rubriek.files.sources import Source
+from rubriek.results import Scores
 from rubriek.statistics import Statistics
 
 OnError: TypeAlias = Literal["stop", "skip"]
@@ -35,6 +36,8 @@ class Job:
         Of the output.
     prefix : str, default ""
         Before the names of the result columns.
+    scores : {"none", "best", "all", "wide"}, default "all"
+        See `rubriek.results.with_scores`.
     options : mapping
         See `rubriek.options.Options`.
     on_error : {"stop", "skip"}, default "stop"
@@ -48,6 +51,7 @@ class Job:
     text_columns: Sequence[str]
     compression: Compression | None = None
     prefix: str = ""
+    scores: Scores = "all"
     options: Mapping[str, Any] = field(default_factory=dict)
     on_error: OnError = "stop"
 
@@ -61,7 +65,8 @@ class Report:
     rows : int
         Rows of the output.
     resumed_rows : int
-        How many of them an earlier, interrupted run had finished.
+        How many of them earlier, interrupted runs had answered: all rows of the parts that they finished, and
+        the texts of the part they were at whose batches are kept.
     skipped : int
         Rows that could not be read and were left out.
     errors : Path or None

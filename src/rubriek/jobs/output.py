@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import BinaryIO
 
 import pyarrow as pa
 
-from rubriek.errors import FileError, OptionError
+from rubriek.errors import FileError, JobError, OptionError
 from rubriek.files.dictionaries import Dictionaries
 from rubriek.files.sinks import open_sink
 from rubriek.jobs.disk import move, replacing
@@ -17,6 +18,9 @@ from rubriek.jobs.folder import JobFolder, Part
 from rubriek.jobs.job import Job
 
 log = logging.getLogger(__name__)
+
+_LOGGED = 2**16
+"""Characters of one message about rows that were left out, about."""
 
 
 def job_folder(output: Path) -> Path:
@@ -59,8 +63,17 @@ def put_together(
     listed = folder.path / "errors.jsonl"
     if not isinstance(job.output, Path):
         if skipped:
-            log.warning("rows left out:\n%s", listed.read_text(encoding="utf-8").rstrip())
-        _write(job, folder, parts, schema, job.output)
+            _log(listed)
+        try:
+            _write(job, folder, parts, schema, job.output)
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise  # whoever reads has seen enough
+            raise JobError(
+                "The output takes no more.",
+                found=str(error),
+                hint="name a file with -o; its run can be taken up again",
+            ) from error
         return None
     whole = folder.path / "output"
     with replacing(whole) as stream:
@@ -73,6 +86,13 @@ def put_together(
         errors.unlink(missing_ok=True)
     move(whole, job.output)
     return errors if skipped else None
+
+
+def _log(listed: Path) -> None:
+    """Log the rows that were left out, some at a time: there may be millions."""
+    with listed.open(encoding="utf-8") as file:
+        while lines := file.readlines(_LOGGED):
+            log.warning("rows left out:\n%s", "".join(lines).rstrip())
 
 
 def _write(job: Job, folder: JobFolder, parts: Sequence[Part], schema: pa.Schema, stream: BinaryIO) -> None:

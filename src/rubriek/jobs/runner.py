@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import io
-import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import pyarrow as pa
 
-import rubriek
-from rubriek import frames
+from rubriek import frames, results
 from rubriek.errors import JobError, TextTooLongError
 from rubriek.files.lines import Problem
 from rubriek.files.sinks import open_sink
 from rubriek.files.sources import Survey
+from rubriek.jobs import manifest
+from rubriek.jobs.batches import KeptBatches, keeping
 from rubriek.jobs.disk import explained, followed
-from rubriek.jobs.folder import JobFolder
+from rubriek.jobs.folder import JobFolder, remove
 from rubriek.jobs.job import Job, Report
 from rubriek.jobs.lock import locked
-from rubriek.jobs.manifest import settings
 from rubriek.jobs.output import check_output, job_folder, put_together
-from rubriek.models.checks import sha256
+from rubriek.jobs.scratch import room_explained, scratch_folder
 from rubriek.statistics import Statistics
 
 if TYPE_CHECKING:
@@ -80,12 +80,12 @@ def run(
         If the output's format cannot hold a column's type.
     """
     if not isinstance(job.output, Path):
-        with tempfile.TemporaryDirectory(prefix="rubriek-") as temporary:
-            return _run(job, classifier, JobFolder(Path(temporary)), restart, on_start, on_progress)
-    check_output(job.output, job.source.path)
+        with scratch_folder() as temporary, room_explained():
+            return _run(job, classifier, JobFolder(temporary), restart, on_start, on_progress)
     # A link to the output stays a link: what it points to is replaced.
     output = followed(job.output)
     job = dataclasses.replace(job, output=output)
+    check_output(output, job.source.path)
     folder = job_folder(output)
     with explained(output), locked(folder):
         try:
@@ -93,7 +93,7 @@ def run(
         except BaseException:
             JobFolder(folder).remove_if_empty()
             raise
-        JobFolder(folder).remove()
+        remove(folder)
         return report
 
 
@@ -106,21 +106,23 @@ def _run(
     on_progress: OnProgress,
 ) -> Report:
     before = _stamp(job.source.path)
-    skipped, survey = _survey(job, folder)
-    ((empty, _),) = _answered(
-        job, classifier, [survey.schema.empty_table()], Statistics(), lambda statistics: None
-    )
-    with open_sink(io.BytesIO(), empty.schema, job.format) as sink:
-        sink.write(empty)  # a column that the format cannot hold is an error now, not after hours
-    parts = folder.begin(_manifest(job, classifier), restart=restart)
+    skipped, survey, empty = _checked(job, classifier, folder)
+    parts = folder.begin(manifest.of_job(job, classifier), restart=restart)
     total = Statistics()
     for part in parts:
         total += part.statistics
     finished = sum(part.rows for part in parts)
     on_start(survey.rows, finished)
     tables = job.source.tables(survey, job.text_columns, start=finished)
-    for table, statistics in _answered(job, classifier, tables, total, on_progress):
-        parts.append(folder.add(len(parts), table, statistics))
+    with keeping(classifier.engine, folder.path, len(parts)) as batches:
+        tables = _begun(tables, batches, len(parts))
+        for table, statistics in _answered(job, _through(batches, classifier), tables, total, on_progress):
+            seconds = batches.taken_seconds()
+            for counted in (statistics, total):
+                counted.seconds["engine"] += seconds
+            parts.append(folder.add(len(parts), table, statistics))
+            batches.finished(len(parts) - 1)
+    resumed = min(finished + batches.taken_rows, survey.rows)
     if _stamp(job.source.path) != before:
         raise JobError(
             f"{job.source.name} was changed while it was read.",
@@ -129,36 +131,69 @@ def _run(
     rows = sum(part.rows for part in parts)
     preview = folder.read(parts[0]).slice(0, _PREVIEW_ROWS) if parts else empty
     errors = put_together(job, folder, parts, empty.schema, skipped)
-    return Report(rows, finished, skipped, errors, total, preview)
+    return Report(rows, resumed, skipped, errors, total, preview)
 
 
-def _survey(job: Job, folder: JobFolder) -> tuple[int, Survey]:
-    """Read every row once, so that a malformed one stops the run before hours of work and not after."""
+def checked(
+    job: Job, classifier: Classifier, on_skipped: Callable[[Problem], None]
+) -> tuple[Survey, pa.Table]:
+    """Read every row once, and try what comes of none, so that errors stop a run before hours of work.
+
+    Parameters
+    ----------
+    job, classifier
+        What is to be done, and what does it.
+    on_skipped : callable
+        Takes each row that is left out.
+
+    Returns
+    -------
+    Survey
+        Of the input.
+    pa.Table
+        An output without rows.
+    """
+
+    def on_problem(problem: Problem) -> None:
+        if job.on_error == "stop":
+            raise problem.error()
+        on_skipped(problem)
+
+    survey = job.source.survey(job.text_columns, on_problem)
+    nothing = [survey.schema.empty_table()]
+    ((empty, _),) = _answered(job, classifier, nothing, Statistics(), lambda statistics: None)
+    with open_sink(io.BytesIO(), empty.schema, job.format) as sink:
+        sink.write(empty)  # a column that the format cannot hold
+    return survey, empty
+
+
+def _checked(job: Job, classifier: Classifier, folder: JobFolder) -> tuple[int, Survey, pa.Table]:
+    """Check a job, and list the rows that are left out; return their number, too."""
     skipped = 0
-    with (folder.path / "errors.jsonl").open("w", encoding="utf-8") as file:
+    # A file's name need not be UTF-8; JSON can hold it escaped.
+    with (folder.path / "errors.jsonl").open("w", encoding="utf-8", errors="backslashreplace") as file:
 
-        def on_problem(problem: Problem) -> None:
+        def on_skipped(problem: Problem) -> None:
             nonlocal skipped
-            if job.on_error == "stop":
-                raise problem.error()
             skipped += 1
             file.write(problem.to_json() + "\n")
 
-        survey = job.source.survey(job.text_columns, on_problem)
-    return skipped, survey
+        survey, empty = checked(job, classifier, on_skipped)
+    return skipped, survey, empty
 
 
-def _manifest(job: Job, classifier: Classifier) -> dict[str, Any]:
-    """Gather all that the rows of the output depend on; places and threads are not of it."""
-    path = job.source.path
-    return {
-        "rubriek": rubriek.__version__,
-        "input": {"size": path.stat().st_size, "sha256": sha256(path), "format": job.source.format},
-        "on_error": job.on_error,
-        # Left out where it is the usual one, so that jobs that were begun before there was a choice go on.
-        **({} if job.source.encoding in (None, "utf-8") else {"encoding": job.source.encoding}),
-        **settings(classifier, job.text_columns, job.prefix, job.options),
-    }
+def _through(batches: KeptBatches, classifier: Classifier) -> Classifier:
+    """Return the classifier with an engine that keeps its batches."""
+    through = copy.copy(classifier)
+    through.engine = batches
+    return through
+
+
+def _begun(tables: Iterable[pa.Table], batches: KeptBatches, part: int) -> Iterator[pa.Table]:
+    """Say which part begins, before the table that becomes it is read."""
+    for number, table in enumerate(tables, part):
+        batches.begin(number)
+        yield table
 
 
 def _answered(
@@ -183,7 +218,7 @@ def _answered(
         for answers in classifier.classify_each(columns(), **job.options):
             attach, statistics = begun.popleft()
             total += statistics
-            yield attach(answers), statistics
+            yield attach(results.with_scores(answers, job.scores)), statistics
     except TextTooLongError as error:
         # The classifier counts within the rows that it was given.
         before = f"{job.source.name}, counting after row {read}: " if read else ""

@@ -91,7 +91,7 @@ def _is_of_spark(error: Exception) -> bool:
 def _written(
     session: Any, work: Work, classifier: Classifier, settings: dict[str, Any], url: str
 ) -> Statistics:
-    from pyspark.sql import Observation
+    from pyspark.sql import Observation, functions
 
     observation = Observation()
     # What the names of folders above a file say (year=2024) becomes columns.
@@ -100,7 +100,8 @@ def _written(
     answered = _answered(cut(frame, work.tasks), settings, classifier, observation)
     answered.write.mode("overwrite").parquet(url)
     statistics = counts.statistics(observation.get)
-    labels = session.read.parquet(literal(url)).groupBy(_column(f"{prefix}label")).count().collect()
+    results = session.read.parquet(literal(url))
+    labels = results.groupBy(_column(f"{prefix}label")).count().collect()
     written = sum(row[1] for row in labels)
     if written != work.rows:
         raise JobError(
@@ -108,6 +109,9 @@ def _written(
             hint="was the file replaced meanwhile? Run the same command again",
         )
     statistics.labels.update({row[0]: row[1] for row in labels if row[0] is not None})
+    if "labels" in result_names(classifier):
+        over = results.select(functions.explode(_column(f"{prefix}labels")).alias("label"))
+        statistics.over_threshold.update(dict(over.groupBy("label").count().collect()))
     return statistics
 
 

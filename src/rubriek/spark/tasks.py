@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rubriek.errors import ColumnError
+from rubriek.errors import ColumnError, Worded
 from rubriek.files.text_columns import choose_text_columns
 from rubriek.spark.counts import free_name
 from rubriek.spark.folders import COLUMN, Footer, InputFile
@@ -86,7 +86,9 @@ def _check_columns(file: Footer, texts: Sequence[str], added: Sequence[str]) -> 
         if name.lower() in taken:
             raise ColumnError(
                 f"{file.name} has a column {taken[name.lower()]!r} already, which would be overwritten.",
-                hint="name the result columns apart: prefix='predicted_'" if name != COLUMN else None,
+                hint=Worded("name the result columns apart: {}", ("prefix", "predicted_"))
+                if name != COLUMN
+                else None,
             )
 
 
