@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rubriek.cli.terminal import Screen, bars, facts, table
+from rubriek.engines import stored
+from rubriek.engines.cpu import int8_kernel
 
 if TYPE_CHECKING:
     from rubriek.classifier import Classifier
+    from rubriek.engines import Precision
     from rubriek.jobs import Report
 
 _SHOWN_ROWS = 8
@@ -87,7 +90,7 @@ class Summary:
             if report.resumed_rows
             else None,
             "model": self.classifier.bundle.name,
-            "engine": f"{engine.name}, {engine.precision}, {_counted(engine.threads, 'thread')}",
+            "engine": f"{engine.name}, {_computed(engine.precision)}, {_counted(engine.threads, 'thread')}",
             "text": " + ".join(self.text_columns),
             "output": "stdout" if self.output is None else str(self.output),
         }
@@ -116,6 +119,11 @@ class Summary:
             return []
         header, *lines = table(rows, screen, header=[name, "label", "score"])
         return [click.style(header, bold=True), *lines]
+
+
+def _computed(precision: Precision) -> str:
+    """Name the precision, and for int8 the instructions that decide how fast it is."""
+    return f"{precision} on {int8_kernel()}" if stored(precision) == "int8" else precision
 
 
 def _counted(number: int, what: str) -> str:
