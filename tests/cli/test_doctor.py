@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 
 import pyarrow
 from click.testing import CliRunner
@@ -11,6 +12,7 @@ from click.testing import CliRunner
 from rubriek import settings
 from rubriek.cli import main
 from rubriek.cli.doctor import cpu_features, cpu_name
+from rubriek.engines.cpu import int8_kernel
 
 INTEL = """processor : 0
 model name : Intel(R) Xeon(R) Platinum 8481C
@@ -48,6 +50,14 @@ def test_a_missing_extra_is_told_with_the_line_that_installs_it(monkeypatch):
     text = doctor().output
     assert "pip install 'rubriek[openvino]'" in text
     assert "openvino" not in json.loads(doctor("--json").output)["engines"]
+
+
+def test_what_int8_gains_is_measured_on_request():
+    found = json.loads(doctor("--json").output)["int8"]
+    assert found == {"kernel": int8_kernel(), "measured": None}
+    assert f"int8       runs on {int8_kernel()} (--measure" in doctor().output
+    assert re.search(rf"runs on {int8_kernel()}, \d+\.\d times as fast as fp32", doctor("--measure").output)
+    assert json.loads(doctor("--measure", "--json").output)["int8"]["measured"] > 0
 
 
 def test_offline_is_told(monkeypatch):

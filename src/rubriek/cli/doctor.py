@@ -14,6 +14,7 @@ import click
 
 from rubriek.cli.options import as_json_option
 from rubriek.engines import PRECISIONS
+from rubriek.engines.cpu import int8_kernel
 
 _CORE = (
     "numpy", "onnxruntime", "tokenizers", "pyarrow", "narwhals", "huggingface-hub", "httpx2", "fsspec",
@@ -39,15 +40,23 @@ _FEATURES = (
 
 
 @click.command(short_help="Show what this machine and installation can do.")
+@click.option(
+    "--measure", is_flag=True, help="Measure how much faster int8 is here than fp32; takes some seconds."
+)
 @as_json_option
-def doctor(as_json: bool) -> None:
+def doctor(measure: bool, as_json: bool) -> None:
     """Show versions, CPU features, usable cores, engines and the cache: what to add to a bug report.
 
     \b
-    Example:
+    Examples:
       rubriek doctor
+      rubriek doctor --measure
     """  # noqa: D301 -- click reads \b
     found = examined()
+    if measure:
+        from rubriek.models.int8_speed import measure_int8_speed
+
+        found["int8"]["measured"] = measure_int8_speed().gain
     if as_json:
         click.echo(json.dumps(found, ensure_ascii=False))
         return
@@ -59,6 +68,7 @@ def doctor(as_json: bool) -> None:
         "python": f"{found['python']} ({found['platform']})",
         "packages": ", ".join(f"{name} {version}" for name, version in found["packages"].items()),
         "processor": found["cpu"]["name"],
+        "int8": _int8(found["int8"]),
         "features": " ".join(found["cpu"]["features"]) or "unknown",
         "cores": f"{found['cores']['usable']} usable: {_why(found['cores'])}",
         "engines": "; ".join(f"{name} ({', '.join(kinds)})" for name, kinds in found["engines"].items()),
@@ -91,6 +101,7 @@ def examined() -> dict[str, Any]:
             if importlib.util.find_spec(package) is None
         },
         "cpu": {"name": cpu_name(), "features": cpu_features()},
+        "int8": {"kernel": int8_kernel(), "measured": None},
         "cores": {
             "usable": settings.usable_cores(),
             "machine": _machine_cores(),
@@ -101,6 +112,12 @@ def examined() -> dict[str, Any]:
         "cache": {"folder": str(cache), "bytes": _bytes(cache)},
         "offline": settings.offline(),
     }
+
+
+def _int8(found: dict[str, Any]) -> str:
+    if found["measured"] is None:
+        return f"runs on {found['kernel']} (--measure: how much faster that is than fp32)"
+    return f"runs on {found['kernel']}, {found['measured']:.1f} times as fast as fp32 (measured, one thread)"
 
 
 def cpu_features(cpuinfo: Path = Path("/proc/cpuinfo")) -> list[str]:

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rubriek.cli.terminal import Screen, bars, facts, table
+from rubriek.engines import stored
+from rubriek.engines.cpu import int8_kernel
 
 if TYPE_CHECKING:
     from rubriek.classifier import Classifier
+    from rubriek.engines import Precision
     from rubriek.jobs import Report
 
 _SHOWN_ROWS = 8
@@ -103,7 +106,7 @@ class Summary:
             if report.resumed_rows
             else None,
             "model": self.classifier.bundle.name,
-            "engine": f"{engine.name}, {engine.precision}, {_counted(engine.threads, 'thread')}",
+            "engine": f"{engine.name}, {_computed(engine.precision)}, {_counted(engine.threads, 'thread')}",
             "text": " + ".join(self.text_columns),
             "input": ", ".join(self.notes) or None,
             "files": files_shown(**self._files) if self._files else None,
@@ -148,6 +151,11 @@ class Summary:
 def files_shown(files: int, finished_files: int) -> str:
     """Say how many files there are, and how many of them were finished before."""
     return f"{files:,}" + (f", {finished_files:,} finished by an earlier run" if finished_files else "")
+
+
+def _computed(precision: Precision) -> str:
+    """Name the precision, and for int8 the instructions that decide how fast it is."""
+    return f"{precision} on {int8_kernel()}" if stored(precision) == "int8" else precision
 
 
 def _counted(number: int, what: str) -> str:
