@@ -178,13 +178,13 @@ def locked(key: str) -> Iterator[None]:
     import filelock
 
     folder = writable(LOCKS)
-    lock = filelock.FileLock(folder / f"{key}.lock", poll_interval=0.1)
+    lock = filelock.FileLock(folder / f"{key}.lock")
     try:
         try:
             lock.acquire(timeout=0)
         except filelock.Timeout:
             log.info("waiting for another process that works on %s", key)
-            lock.acquire()
+            lock.acquire(poll_interval=0.1)
     except RubriekError:
         raise
     except OSError as error:
