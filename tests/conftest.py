@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-import java
+import programs
 import tiny
 from rubriek.models import Bundle, import_model
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 DATA = Path(__file__).parent / "data"
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM_FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -109,11 +108,7 @@ def browser() -> Iterator[Browser]:
     """
     from playwright.sync_api import sync_playwright
 
-    program = next(filter(None, map(shutil.which, CHROMIUM)), None)
-    if program is None:
-        pytest.fail(
-            "There is no Chromium here: apt-get install --no-install-recommends chromium", pytrace=False
-        )
+    program = programs.require_chromium()
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=program, headless=True, args=CHROMIUM_FLAGS)
         yield chromium
@@ -129,12 +124,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             )
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
+    """Every run ends with what it left out: which tests, and what they would have needed."""
+    yield
+    left_out: dict[str, Counter[str]] = {}
+    for report in terminalreporter.getreports("skipped"):
+        reason = str(report.longrepr[2]).removeprefix("Skipped: ")
+        left_out.setdefault(reason, Counter())[report.nodeid.partition("::")[0]] += 1
+    if left_out:
+        terminalreporter.section("NOT RUN", sep="=", yellow=True)
+    for reason, files in sorted(left_out.items()):
+        terminalreporter.write_line(reason)
+        for file, tests in sorted(files.items()):
+            terminalreporter.write_line(f"  {file}: {tests} test{'s' if tests > 1 else ''}")
+
+
 @pytest.fixture(scope="session")
 def spark(cache: Path) -> Iterator[Any]:
     """Spark on two cores of this machine, one for all tests: it takes seconds to start."""
     from rubriek import sparknlp
 
-    java.require()
+    programs.require_java()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYSPARK_PYTHON", sys.executable)
         patch.setenv("SPARK_LOCAL_IP", "127.0.0.1")

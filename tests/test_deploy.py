@@ -7,7 +7,6 @@ import copy
 import http.server
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 import threading
@@ -17,6 +16,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
+import programs
 from rubriek.cli import main
 from rubriek.server.answering import Timing
 
@@ -275,9 +275,7 @@ def test_the_documentation_names_metrics_that_there_are():
 
 @pytest.fixture
 def systemd_analyze() -> str:
-    found = shutil.which("systemd-analyze")
-    assert found, "systemd-analyze is missing; on Debian and Ubuntu: apt-get install systemd"
-    return found
+    return programs.require_systemd_analyze()
 
 
 def installed_unit(folder: Path) -> Path:

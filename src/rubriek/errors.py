@@ -241,18 +241,20 @@ def need(module: str, *, extra: str, purpose: str) -> ModuleType:
     --------
     >>> need("json", extra="models", purpose="Reading JSON").__name__
     'json'
-    >>> need("absent", extra="models", purpose="Importing a model")
+    >>> need("absent", extra="models", purpose="Importing a model")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ...
     rubriek.errors.MissingExtraError: Importing a model needs the package 'absent', which is not installed.
-      hint:     pip install 'rubriek[models]'
+      hint:     pip install ...[models]...
     """
     try:
         return importlib.import_module(module)
     except ImportError as error:
         if error.name is None or error.name.partition(".")[0] != module.partition(".")[0]:
             raise
+        from rubriek.installation import install_line
+
         raise MissingExtraError(
             f"{purpose} needs the package '{module.partition('.')[0]}', which is not installed.",
-            hint=f"pip install 'rubriek[{extra}]'",
+            hint=install_line(extra),
         ) from error

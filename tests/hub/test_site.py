@@ -18,6 +18,7 @@ from rubriek.hub.queries import Found
 from rubriek.hub.site import build
 from rubriek.hub.site.markdown import LONGEST, LONGEST_LINKED, as_html
 from rubriek.hub.site.pages import page_of, slugs
+from rubriek.installation import install_line
 
 ZIP = "https://hub.example/public/models/sections_nl.zip"
 EVIL = "</script><script>window.pwned=1</script><img src=x onerror=window.pwned=1>\"'`{{7*7}}"
@@ -274,5 +275,5 @@ def test_pages_of_like_names(names):
 
 def test_without_the_extra_the_line_that_installs_it_is_named(folder, tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "jinja2", None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'rubriek\[site\]'"):
+    with pytest.raises(MissingExtraError, match=re.escape(install_line("site"))):
         build(write(folder, card()), tmp_path / "site")

@@ -266,5 +266,5 @@ def test_without_pyspark_the_error_names_the_extra(tiny_a, monkeypatch):
     import sys
 
     monkeypatch.setitem(sys.modules, "pyspark.sql", None)
-    with pytest.raises(MissingExtraError, match=r"rubriek\[spark\]"):
+    with pytest.raises(MissingExtraError, match=r"pip install .*\[spark\]"):
         rubriek.spark.classify(object(), "text", model=tiny_a.folder)

@@ -12,14 +12,14 @@ from typing import Any
 import pyspark
 import pytest
 
-import java
+import programs
 
 SCRIPT = Path(__file__).with_name("on_cluster.py")
 
 
 @pytest.fixture
 def run(tiny_a):
-    java.require()
+    programs.require_java()
 
     def start(name: str) -> dict[str, Any]:
         done = subprocess.run(

@@ -17,12 +17,12 @@ import pyarrow.parquet as pq
 import pyspark
 import pytest
 
-import java
+import programs
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory, cache):
-    java.require()
+    programs.require_java()
     folder = tmp_path_factory.mktemp("server")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -15,6 +15,7 @@ import click
 from rubriek.cli.options import as_json_option
 from rubriek.engines import PRECISIONS
 from rubriek.engines.cpu import int8_kernel
+from rubriek.installation import install_line
 
 _CORE = (
     "numpy", "onnxruntime", "tokenizers", "pyarrow", "narwhals", "huggingface-hub", "httpx2", "fsspec",
@@ -78,7 +79,7 @@ def doctor(measure: bool, as_json: bool) -> None:
     for line in facts(values):
         click.echo(line)
     for extra, purpose in missing.items():
-        click.echo(f"for {purpose}: pip install 'rubriek[{extra}]'")
+        click.echo(f"for {purpose}: {install_line(extra)}")
 
 
 def examined() -> dict[str, Any]:

@@ -28,7 +28,9 @@ PURPOSE = "The engine 'openvino'"
 HINTS: Mapping[Precision, str] = {"fp32": "f32", "bf16": "bf16", "int8": "f32", "int8-bf16": "bf16"}
 # Compiled kernels are kept for so many shapes; the default, 5,000, lets memory grow for hours.
 KEPT_SHAPES = 32
-# Lengths in pieces for which it has all the kernels, and arrangements of the weights, that it will want.
+# Lengths that bring every kernel that texts commonly need, so that a session arranges the weights for all of
+# them when it opens. Rare shapes may have kernels of their own: AVX2 has one for a lone text of fewer than 8
+# pieces. Arranging weights for that takes memory (113 MB for BERT-base) that few processes ever use.
 FIRST_CALLS = (8, 64)
 # Two threads that ask OpenVINO for its first dtype at once may wait for each other for ever, one with the
 # global lock of Python and one with that of OpenVINO's table.
@@ -133,8 +135,8 @@ class OpenVinoEngine(SessionEngine[OpenVinoSession]):
             if session.threads == threads:
                 return OpenVinoSession(session.compiled, threads)
         session = OpenVinoSession(self._start(streams=self.threads // threads), threads)
-        # It arranges weights for its kernels when it compiles, and when it first meets a length that another
-        # kernel is for; those in the file it hardly reads again.
+        # OpenVINO copies weights into an order that suits a kernel: when it compiles, and when a shape first
+        # needs another kernel. After that it hardly reads the file again.
         self._release_file()
         for pieces in FIRST_CALLS:
             with suppress(EngineError):  # a model may read fewer pieces
