@@ -48,7 +48,7 @@ NARROWER = 1.25
 # More of the range goes from activations to weights than SmoothQuant's 0.5: `rounding` makes up for it there.
 SMOOTHING = 0.85
 # Rows of an activation to choose its range by, and the shares of its largest value to choose among.
-ROWS_KEPT = 256
+ROWS_KEPT = 1024
 SHARES = np.linspace(1, 0.4, 13)
 # Tables with fewer rows (positions, token types) stay in fp32: they are small.
 LARGE_TABLE = 1000
