@@ -159,6 +159,37 @@ def test_jsonl_goes_in_and_out_as_it_was(tab, tmp_path):
     assert (second["id"], second["tags"]) == (None, ["a"])
 
 
+def test_numbers_come_back_as_they_were_written(tab):
+    line = '{"text": "De koning", "numbers": [1.0, 1e5, 12345678901234567890, -0.10]}'
+    submit_file(tab, file_of("numbers.jsonl", line))
+    for button in ("#download-jsonl", "#download-csv"):
+        with tab.expect_download() as download:
+            tab.click(button)
+        assert "[1.0,1e5,12345678901234567890,-0.10]" in download.value.path().read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted", "header"),
+    [
+        ("a.csv", "\ufeffid;text+\r\n007;De koning+\r\n", ";label;score;scores;tokens;truncated"),
+        ("a.csv", '"id";"text"+\n"1";"a ""b"";\nc"+\n"2";"De koning"+', ';"label";"score";"scores"'),
+        ("a.csv", 'sep=|\r\nid|text+\r\n1|"De ""koning"""+\r\n', "|label|score"),
+        ("a.csv", "id\ttext+\r1\tDe koning, en meer+\r", "\tlabel\tscore"),
+        ("a.csv", 'text,"id"+\nDe 12" koning , "1"+\n', ",label,score"),
+        ("a.tsv", '\ufeff"text"\tlabel+\n"De koning"\t1+\n', "\trubriek_label\tscore"),
+    ],
+)
+def test_a_file_comes_back_as_it_came_with_the_results_at_each_end(tab, name, wanted, header):
+    submit_file(tab, file_of(name, wanted.replace("+", "")))
+    with tab.expect_download() as download:
+        tab.click("#download-csv")
+    assert download.value.suggested_filename == f"a.classified.{name[2:]}"
+    saved = download.value.path().read_bytes().decode("utf-8")
+    results = re.escape(header[0]) + r"[^\r\n]+"
+    assert re.fullmatch(results.join(map(re.escape, wanted.split("+"))), saved)
+    assert header in saved
+
+
 @pytest.mark.parametrize(
     ("name", "content", "told"),
     [
@@ -166,6 +197,7 @@ def test_jsonl_goes_in_and_out_as_it_was(tab, tmp_path):
         ("a.csv", b'id,text\n1,"open\n2,b\n', "Regel 2: een aanhalingsteken"),
         ("a.csv", b"id,text\n1,a\n2,b,c\n", "Regel 3: 3 velden, waar de kop er 2 heeft"),
         ("a.csv", b"text,text\n1,a\n", "kolom ‘text’ twee keer"),
+        ("a.csv", b"id;text,x\n1;a,b\n", "niet duidelijk wat de kolommen scheidt"),
         ("a.csv", b"id,text\n", "geen rijen"),
         ("a.csv", b"", "geen rijen"),
         ("a.jsonl", b'{"text": "a"}\n[1]\n', "Regel 2 is geen JSON-object"),

@@ -99,6 +99,7 @@ async function classify(running) {
 function showAfter() {
   if (state.answers.length === 0) return;
   view.snippets(state.asked, state, !$("key-field").hidden);
+  $("download-csv").textContent = state.table.kind === "tsv" ? "TSV" : "CSV";
   $("after").hidden = false;
 }
 
@@ -267,10 +268,11 @@ function save(name, type, content) {
 }
 
 function saveAs(kind) {
-  const table = tables.results(state.table, state.answers);
-  const name = (state.table.name ?? "rubriek").replace(/\.[^.]*$/, "");
-  if (kind === "csv") save(`${name}.classified.csv`, "text/csv", tables.toCsv(table));
-  else save(`${name}.classified.jsonl`, "application/x-ndjson", tables.toJsonl(table));
+  const { table, answers } = state;
+  const name = (table.name ?? "rubriek").replace(/\.[^.]*$/, "");
+  if (kind === "jsonl") save(`${name}.classified.jsonl`, "application/x-ndjson", tables.toJsonl(table, answers));
+  else if (table.kind === "tsv") save(`${name}.classified.tsv`, "text/tab-separated-values", tables.toDelimited(table, answers));
+  else save(`${name}.classified.csv`, "text/csv", tables.toDelimited(table, answers));
 }
 
 async function copy(id) {

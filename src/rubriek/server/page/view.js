@@ -140,6 +140,12 @@ export function division(answers) {
   bars($("division"), entries.map(([name, share]) => ({ name, share, text: number(share) })));
 }
 
+const readCsv = ({ delimiter, source }) => [
+  "read_csv",
+  ...(delimiter === "," ? [] : [`sep=${JSON.stringify(delimiter)}`]),
+  ...(source.opening ? ["skiprows=1"] : []),
+];
+
 // The same in Python and with curl. A file is named, not copied into the code.
 export function snippets(model, { texts, table, columns }, withKey) {
   const named = (value) => JSON.stringify(value);
@@ -147,8 +153,8 @@ export function snippets(model, { texts, table, columns }, withKey) {
   const load = `classifier = rubriek.load(${named(model.name)})`;
   if (table.name) {
     const [reader, ...more] = {
-      tsv: ["read_csv", 'sep="\\t"'], jsonl: ["read_json", "lines=True"], txt: ["read_table", "header=None", 'names=["text"]'],
-    }[table.kind] ?? (table.delimiter === ";" ? ["read_csv", 'sep=";"'] : ["read_csv"]);
+      jsonl: ["read_json", "lines=True"], txt: ["read_table", "header=None", 'names=["text"]'],
+    }[table.kind] ?? readCsv(table);
     $("python").textContent = `import pandas\nimport rubriek\n\n${load}\n`
       + `frame = pandas.${reader}(${[named(table.name), ...more].join(", ")})\n`
       + `print(classifier.predict(frame, text_column=${named(columns)}))`;
