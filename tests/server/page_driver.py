@@ -32,7 +32,6 @@ def opened(browser: Browser, url: str, **settings: object) -> Iterator[Tab]:
             "console", lambda message: complaints.append(message.text) if message.type == "error" else None
         )
         tab.goto(url)
-        tab.wait_for_selector("#examples li")
         tab.wait_for_selector("#engine:not(:empty), #key-field:not([hidden])")
         yield tab
     finally:

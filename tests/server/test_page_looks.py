@@ -30,12 +30,12 @@ def tab(browser, two_models) -> Iterator[Tab]:
 def test_the_language_follows_the_browser_and_is_remembered(browser, two_models):
     with opened(browser, two_models.url, locale="en-GB") as tab:
         assert tab.get_attribute("html", "lang") == "en"
-        assert tab.inner_text("#submit") == "Find the section"
+        assert tab.inner_text("#submit") == "Classify"
         submit(tab)
         assert "Without ‘koning’" in tab.inner_text("#why")
         tab.click("[data-language=nl]")
         assert "Zonder ‘koning’" in tab.inner_text("#why")
-        assert tab.inner_text("#submit") == "Bepaal de rubriek"
+        assert tab.inner_text("#submit") == "Classificeer"
         tab.reload()
         tab.wait_for_selector("#engine:not(:empty)")
         assert tab.get_attribute("html", "lang") == "nl"

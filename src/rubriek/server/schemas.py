@@ -105,15 +105,24 @@ def components(limits: Limits, models: list[str]) -> dict[str, Schema]:
         "truncated": BOOLEAN,
         "windows": WHOLE,
     }
+    words = {
+        "type": "object",
+        "additionalProperties": {"type": "object", "additionalProperties": STRING},
+    }
     about = {
         "name": STRING,
         "labels": array(STRING),
         "problem_type": STRING,
+        "threshold": or_null({"anyOf": [NUMBER, array(NUMBER)], "description": "Multi-label models."}),
         "max_length": WHOLE,
         "precision": STRING,
         "engine": STRING,
         "threads": WHOLE,
         "loaded": {"type": "string", "format": "date-time"},
+        "title": STRING,
+        "language": {**STRING, "description": "Of the texts, as the model's card says; empty if unknown."},
+        "words": {**words, "description": "What the page calls things, by its languages."},
+        "examples": array(STRING, description="Texts of the model's card."),
     }
     result = {
         "label": or_null(STRING),
