@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from page_driver import DESKTOP, PHONE, TEXT, answered, explained, opened, submit
+from page_driver import DESKTOP, PHONE, STANDARDS, TEXT, answered, explained, opened, submit
 
 from rubriek.server.page import POLICY
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page as Tab
 
-STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
 FOLDER = Path(__file__).parents[2] / "src" / "rubriek" / "server" / "page"
 
 

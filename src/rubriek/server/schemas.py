@@ -7,6 +7,7 @@ from typing import Any
 from rubriek.server.huggingface import FUNCTIONS, TRUNCATION
 from rubriek.server.kserve import OUTPUTS
 from rubriek.server.limits import Limits
+from rubriek.server.samples import samples
 
 Schema = dict[str, Any]
 
@@ -156,7 +157,7 @@ def components(limits: Limits, models: list[str]) -> dict[str, Schema]:
         "sha": {"type": "null"},
         "docker_label": {"type": "null"},
     }
-    return {
+    schemas: dict[str, Schema] = {
         "ClassifyRequest": {
             "oneOf": [
                 an_object({"text": text, **asked}, "text"),
@@ -281,3 +282,6 @@ def components(limits: Limits, models: list[str]) -> dict[str, Schema]:
             "id",
         ),
     }
+    for schema, sample in samples(models[0]).items():
+        schemas[schema]["examples"] = [sample]
+    return schemas
