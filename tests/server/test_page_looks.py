@@ -108,6 +108,18 @@ def test_it_fits_and_is_accessible(browser, two_models, size, theme, tmp_path):
         check(tab, ["h1", "#input", "#submit", "#division", "#rows", "#label", "#scores", "#marked"])
 
 
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_words_for_are_green_and_words_against_red_as_in_the_terminal(browser, two_models, theme):
+    with opened(browser, two_models.url, color_scheme=theme) as tab:
+        submit(tab)
+        for kind, strongest in (("for", "green"), ("against", "red")):
+            colour = tab.locator(f"#legend mark.{kind}").evaluate(
+                "one => getComputedStyle(one).backgroundColor"
+            )
+            red, green, blue = map(int, re.findall(r"\d+", colour)[:3])
+            assert {"red": red, "green": green}[strongest] == max(red, green, blue)
+
+
 def check(tab: Tab, names: list[str]) -> None:
     """Look at the page as a whole: all there, nothing sticks out or lies over others, axe finds nothing."""
     width = tab.viewport_size["width"]

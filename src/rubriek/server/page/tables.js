@@ -2,8 +2,8 @@
 
 import { say } from "./language.js";
 
-export const MOST_ROWS = 10_000;
-const MOST_MEGABYTES = 20;
+export const MAX_ROWS = 10_000;
+const MAX_MEGABYTES = 20;
 const TEXT_NAMES = ["text", "tekst", "title", "titel", "headline", "kop", "body", "bericht", "article", "artikel"];
 
 const BOM = "\ufeff";
@@ -16,12 +16,12 @@ export class FileError extends Error {}
 export async function read(file) {
   const kind = file.name.toLowerCase().match(/\.(csv|tsv|jsonl|ndjson|txt)$/)?.[1].replace("ndjson", "jsonl");
   if (!kind) throw new FileError(say("unknownFile", file.name));
-  if (file.size > MOST_MEGABYTES * 1e6) throw new FileError(say("tooLargeFile", MOST_MEGABYTES));
+  if (file.size > MAX_MEGABYTES * 1e6) throw new FileError(say("tooLargeFile", MAX_MEGABYTES));
   const content = decoded(await file.arrayBuffer());
   const bom = content.startsWith(BOM) ? BOM : "";
   const table = { txt: lines, jsonl: objects, csv: delimited, tsv: delimited }[kind](content.slice(bom.length), kind);
   if (table.rows.length === 0) throw new FileError(say("emptyFile"));
-  if (table.rows.length > MOST_ROWS) throw new FileError(say("tooManyRows", table.rows.length, MOST_ROWS));
+  if (table.rows.length > MAX_ROWS) throw new FileError(say("tooManyRows", table.rows.length, MAX_ROWS));
   return { name: file.name, kind, bom, ...table };
 }
 

@@ -3,7 +3,7 @@
 import { duration, number, percent, say } from "./language.js";
 
 const DOUBTFUL = 0.6;
-const MOST_IN_CURL = 3;
+const MAX_IN_CURL = 3;
 const SHOWN_WORDS = 3;
 // A word's strength is its weight beside the strongest one's, or beside this where all are weak: then nothing is dark.
 const LEAST_FULL_STRENGTH = 1;
@@ -179,7 +179,7 @@ export function snippets(model, { texts, table, columns }, withKey) {
     const explained = texts.length > 1 ? "" : `\nprint(classifier.explain(${given}))`;
     $("python").textContent = `import rubriek\n\n${load}\nprint(classifier.predict(${given}))${explained}`;
   }
-  const few = texts.length > 1 ? { texts: texts.slice(0, MOST_IN_CURL) } : { text: texts[0] };
+  const few = texts.length > 1 ? { texts: texts.slice(0, MAX_IN_CURL) } : { text: texts[0] };
   const body = JSON.stringify({ model: model.name, ...few, scores: true });
   $("curl").textContent = [
     `curl -s ${new URL("v1/classify", document.baseURI)}`,
