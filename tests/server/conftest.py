@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
@@ -9,7 +10,27 @@ from starlette.testclient import TestClient
 
 import rubriek
 from rubriek.classifier import Classifier
+from rubriek.models.bundle import Bundle
 from rubriek.server import create_app
+
+CARD = """---
+layout: model
+title: Waar gaan deze stukken over?
+name: stukken
+language: nl
+page:
+  nl: {label: onderwerp, labels: onderwerpen}
+  en: {title: What are these documents about?, label: topic, labels: topics}
+---
+
+## Example texts
+
+Two of them.
+
+- De minister zegt
+  de Kamer.
+- Het café
+"""
 
 
 @pytest.fixture(scope="session")
@@ -39,6 +60,22 @@ def started(tiny) -> Iterator[Callable[..., TestClient]]:
 def process(tiny_a) -> Iterator[Serving]:
     """`rubriek serve` over the same model, as a process."""
     with serving("--model", f"tiny-a={tiny_a.folder}") as service:
+        yield service
+
+
+@pytest.fixture(scope="session")
+def with_card(multi_label, tmp_path_factory) -> Bundle:
+    """A multi-label model with a card of its own."""
+    folder = tmp_path_factory.mktemp("with-card") / "model"
+    shutil.copytree(multi_label.folder, folder)
+    (folder / "README.md").write_text(CARD, encoding="utf-8")
+    return Bundle.open(folder)
+
+
+@pytest.fixture(scope="session")
+def own_model(with_card) -> Iterator[Serving]:
+    """`rubriek serve` over a multi-label model with a card of its own, for the page."""
+    with serving("--model", f"stukken={with_card.folder}") as service:
         yield service
 
 

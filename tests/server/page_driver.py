@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
 PATIENCE = 60_000
+STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
 TEXT = "De koning opent vrijdag een museum in Assen"
 FAILED = "Failed to load resource:"
 """What Chromium itself logs of any answer but 2xx, and of none; the page shows those in its own way."""
@@ -21,7 +22,15 @@ FAILED = "Failed to load resource:"
 
 @contextmanager
 def opened(browser: Browser, url: str, **settings: object) -> Iterator[Tab]:
-    """Open the page in a profile of its own; whatever its code or its policy complains about is a failure."""
+    """Open the page and wait until it knows its models, or that it needs a key."""
+    with visited(browser, url, **settings) as tab:
+        tab.wait_for_selector("#engine:not(:empty), #key-field:not([hidden])")
+        yield tab
+
+
+@contextmanager
+def visited(browser: Browser, url: str, **settings: object) -> Iterator[Tab]:
+    """Open an address in a profile of its own; what its code or its policy complains about is a failure."""
     context = browser.new_context(**{"viewport": DESKTOP, "locale": "nl-NL", **settings})
     try:
         context.set_default_timeout(PATIENCE)
@@ -32,8 +41,6 @@ def opened(browser: Browser, url: str, **settings: object) -> Iterator[Tab]:
             "console", lambda message: complaints.append(message.text) if message.type == "error" else None
         )
         tab.goto(url)
-        tab.wait_for_selector("#examples li")
-        tab.wait_for_selector("#engine:not(:empty), #key-field:not([hidden])")
         yield tab
     finally:
         context.close()

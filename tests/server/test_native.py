@@ -147,3 +147,14 @@ def test_reloading_that_fails_keeps_the_old_models(started, tiny):
     models["nieuw"] = tiny
     assert client.portal.call(service.reload)
     assert client.post("/v1/classify", json={"text": "a"}).json()["model"] == "nieuw"
+
+
+def test_models_are_told_with_threshold_and_card(started, with_card, tiny):
+    import rubriek
+
+    client = started({"stukken": rubriek.load(with_card.folder), "klein": tiny})
+    first, second = client.get("/v1/models").json()["models"]
+    assert (first["threshold"], first["title"]) == (0.5, "Waar gaan deze stukken over?")
+    assert first["words"]["en"]["labels"] == "topics"
+    assert first["examples"] == ["De minister zegt\nde Kamer.", "Het café"]
+    assert (second["threshold"], second["title"], second["examples"]) == (None, "tiny-a", [])

@@ -58,14 +58,14 @@ def rows_of(file: Path) -> list[dict[str, str]]:
 
 def test_the_examples_are_ours_and_said_to_be_invented(tab):
     assert "verzonnen" in tab.inner_text("#examples-title")
-    known = {(row["title"], row["text"]) for row in rows_of(EXAMPLES)}
-    examples = json.loads((ROOT / "src/rubriek/server/page/examples.json").read_text("utf-8"))
-    assert {(example["title"], example["text"]) for example in examples} <= known
-    assert tab.locator("#examples li").all_inner_texts() == [example["title"] for example in examples]
+    known = {row["title"]: row["text"] for row in rows_of(EXAMPLES)}
+    titles = tab.locator("#examples li").all_inner_texts()
+    assert len(titles) == 9
+    assert set(titles) <= set(known)
     tab.click("#examples li:nth-child(3) button")
     explained(tab)
     assert tab.inner_text("#label") == "Economie"
-    assert tab.input_value("#input") == f"{examples[2]['title']}\n{examples[2]['text']}"
+    assert tab.input_value("#input") == f"{titles[2]}\n{known[titles[2]]}"
 
 
 def test_what_was_not_read_is_shown_as_such(tab):
@@ -124,7 +124,7 @@ def test_a_csv_is_answered_row_by_row_and_saved_with_its_columns(tab, tmp_path):
     tab.uncheck("#columns input[value=text]")
     tab.click("#submit")
     answered(tab)
-    assert "225 berichten gelezen" in tab.inner_text("#status")
+    assert "225 teksten gelezen" in tab.inner_text("#status")
     assert tab.locator("#rows tr").count() == 100
     tab.click("#more")
     tab.click("#more")
@@ -159,6 +159,37 @@ def test_jsonl_goes_in_and_out_as_it_was(tab, tmp_path):
     assert (second["id"], second["tags"]) == (None, ["a"])
 
 
+def test_numbers_come_back_as_they_were_written(tab):
+    line = '{"text": "De koning", "numbers": [1.0, 1e5, 12345678901234567890, -0.10]}'
+    submit_file(tab, file_of("numbers.jsonl", line))
+    for button in ("#download-jsonl", "#download-csv"):
+        with tab.expect_download() as download:
+            tab.click(button)
+        assert "[1.0,1e5,12345678901234567890,-0.10]" in download.value.path().read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted", "header"),
+    [
+        ("a.csv", "\ufeffid;text+\r\n007;De koning+\r\n", ";label;score;scores;tokens;truncated"),
+        ("a.csv", '"id";"text"+\n"1";"a ""b"";\nc"+\n"2";"De koning"+', ';"label";"score";"scores"'),
+        ("a.csv", 'sep=|\r\nid|text+\r\n1|"De ""koning"""+\r\n', "|label|score"),
+        ("a.csv", "id\ttext+\r1\tDe koning, en meer+\r", "\tlabel\tscore"),
+        ("a.csv", 'text,"id"+\nDe 12" koning , "1"+\n', ",label,score"),
+        ("a.tsv", '\ufeff"text"\tlabel+\n"De koning"\t1+\n', "\trubriek_label\tscore"),
+    ],
+)
+def test_a_file_comes_back_as_it_came_with_the_results_at_each_end(tab, name, wanted, header):
+    submit_file(tab, file_of(name, wanted.replace("+", "")))
+    with tab.expect_download() as download:
+        tab.click("#download-csv")
+    assert download.value.suggested_filename == f"a.classified.{name[2:]}"
+    saved = download.value.path().read_bytes().decode("utf-8")
+    results = re.escape(header[0]) + r"[^\r\n]+"
+    assert re.fullmatch(results.join(map(re.escape, wanted.split("+"))), saved)
+    assert header in saved
+
+
 @pytest.mark.parametrize(
     ("name", "content", "told"),
     [
@@ -166,6 +197,7 @@ def test_jsonl_goes_in_and_out_as_it_was(tab, tmp_path):
         ("a.csv", b'id,text\n1,"open\n2,b\n', "Regel 2: een aanhalingsteken"),
         ("a.csv", b"id,text\n1,a\n2,b,c\n", "Regel 3: 3 velden, waar de kop er 2 heeft"),
         ("a.csv", b"text,text\n1,a\n", "kolom ‘text’ twee keer"),
+        ("a.csv", b"id;text,x\n1;a,b\n", "niet duidelijk wat de kolommen scheidt"),
         ("a.csv", b"id,text\n", "geen rijen"),
         ("a.csv", b"", "geen rijen"),
         ("a.jsonl", b'{"text": "a"}\n[1]\n', "Regel 2 is geen JSON-object"),
@@ -213,6 +245,89 @@ def test_the_model_can_be_chosen(tab):
     with tab.expect_request("**/v1/classify") as request:
         submit(tab)
     assert request.value.post_data_json["model"] == "klein"
+
+
+def test_a_model_without_a_card_is_spoken_of_in_general_words(tab):
+    assert tab.title() == f"{tab.inner_text('#title')} · rubriek"
+    assert "rubriek" in tab.inner_text("#title")
+    tab.select_option("#model", "klein")
+    assert tab.inner_text("#title") == "tiny-a"
+    assert tab.title() == "tiny-a · rubriek"
+    assert tab.is_hidden("#examples-block")
+    assert "9 labels" in tab.inner_text("#engine")
+    submit(tab)
+    assert tab.inner_text("#one-kicker") == "Label"
+    said = tab.inner_text("main").lower()
+    assert not re.search(r"rubriek(?!\.|\b.classify)", said.replace("import rubriek", ""))
+    assert "bericht" not in said
+
+
+def test_title_words_and_examples_follow_from_the_card(browser, own_model):
+    with opened(browser, own_model.url) as tab:
+        assert tab.inner_text("#title") == "Waar gaan deze stukken over?"
+        assert "3 onderwerpen" in tab.inner_text("#engine")
+        assert tab.locator("#examples li").all_inner_texts() == ["De minister zegt", "Het café"]
+        tab.click("#examples li:first-child button")
+        explained(tab)
+        assert tab.input_value("#input") == "De minister zegt\nde Kamer."
+        assert tab.inner_text("#one-kicker") == "Onderwerp"
+        tab.click("[data-language=en]")
+        assert tab.inner_text("#title") == "What are these documents about?"
+        assert tab.inner_text("#one-kicker") == "Topic"
+        assert "3 topics" in tab.inner_text("#engine")
+
+
+def answering(tab: Tab, *results: dict[str, object]) -> None:
+    """Answer with these results for a text each, in place of the model."""
+    tab.context.route(
+        "**/v1/classify", lambda route: route.fulfill(json={"model": "stukken", "results": list(results)})
+    )
+
+
+def result(scores: dict[str, float]) -> dict[str, object]:
+    best = max(scores, key=lambda label: scores[label])
+    over = [label for label, score in scores.items() if score >= 0.5]
+    row = {"label": best, "score": scores[best], "scores": scores, "labels": over}
+    return {**row, "tokens": 4, "truncated": False, "windows": 1, "empty": False}
+
+
+TWO = result({"Sport": 0.6, "Economie": 0.1, "Cultuur & Media": 0.9})
+NONE = result({"Sport": 0.3, "Economie": 0.2, "Cultuur & Media": 0.1})
+
+
+def test_every_label_over_the_threshold_is_shown(browser, own_model):
+    with opened(browser, own_model.url) as tab:
+        answering(tab, TWO)
+        submit(tab, "De minister zegt")
+        assert tab.inner_text("#label") == "Cultuur & Media, Sport"
+        assert tab.inner_text("#verdict") == "2 onderwerpen halen de drempel van 50%."
+        assert tab.locator("#scores .best .name").all_inner_texts() == ["Cultuur & Media", "Sport"]
+        assert tab.inner_text("#status") == "Cultuur & Media, Sport."
+
+
+def test_no_label_is_shown_where_none_reaches_the_threshold(browser, own_model):
+    with opened(browser, own_model.url) as tab:
+        answering(tab, NONE)
+        submit(tab, "De minister zegt")
+        assert tab.inner_text("#label") == "Geen onderwerp"
+        assert "geen enkele kans" in tab.inner_text("#verdict")
+        assert tab.locator("#scores .best").count() == 0
+
+
+def test_the_division_counts_every_label_and_the_texts_without_one(browser, own_model):
+    with opened(browser, own_model.url) as tab:
+        answering(tab, TWO, NONE)
+        submit_file(tab, file_of("a.txt", "De minister\nHet café\n"))
+        assert tab.locator("#rows td:nth-child(3)").all_inner_texts() == [
+            "Cultuur & Media, Sport",
+            "Geen onderwerp",
+        ]
+        counted = tab.locator("#division .name").all_inner_texts()
+        assert sorted(counted) == ["Cultuur & Media", "Geen onderwerp", "Sport"]
+        with tab.expect_download() as download:
+            tab.click("#download-csv")
+        rows = rows_of(download.value.path())
+        assert [json.loads(row["labels"]) for row in rows] == [["Sport", "Cultuur & Media"], []]
 
 
 def test_code_is_copied(browser, two_models):

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from page_driver import DESKTOP, PHONE, TEXT, answered, explained, opened, submit
+from page_driver import DESKTOP, PHONE, STANDARDS, TEXT, answered, explained, opened, submit
 
 from rubriek.server.page import POLICY
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page as Tab
 
-STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
 FOLDER = Path(__file__).parents[2] / "src" / "rubriek" / "server" / "page"
 
 
@@ -30,12 +29,12 @@ def tab(browser, two_models) -> Iterator[Tab]:
 def test_the_language_follows_the_browser_and_is_remembered(browser, two_models):
     with opened(browser, two_models.url, locale="en-GB") as tab:
         assert tab.get_attribute("html", "lang") == "en"
-        assert tab.inner_text("#submit") == "Find the section"
+        assert tab.inner_text("#submit") == "Classify"
         submit(tab)
         assert "Without ‘koning’" in tab.inner_text("#why")
         tab.click("[data-language=nl]")
         assert "Zonder ‘koning’" in tab.inner_text("#why")
-        assert tab.inner_text("#submit") == "Bepaal de rubriek"
+        assert tab.inner_text("#submit") == "Classificeer"
         tab.reload()
         tab.wait_for_selector("#engine:not(:empty)")
         assert tab.get_attribute("html", "lang") == "nl"
@@ -107,6 +106,18 @@ def test_it_fits_and_is_accessible(browser, two_models, size, theme, tmp_path):
         explained(tab)
         tab.screenshot(path=tmp_path / "many.png", full_page=True)
         check(tab, ["h1", "#input", "#submit", "#division", "#rows", "#label", "#scores", "#marked"])
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_words_for_are_green_and_words_against_red_as_in_the_terminal(browser, two_models, theme):
+    with opened(browser, two_models.url, color_scheme=theme) as tab:
+        submit(tab)
+        for kind, strongest in (("for", "green"), ("against", "red")):
+            colour = tab.locator(f"#legend mark.{kind}").evaluate(
+                "one => getComputedStyle(one).backgroundColor"
+            )
+            red, green, blue = map(int, re.findall(r"\d+", colour)[:3])
+            assert {"red": red, "green": green}[strongest] == max(red, green, blue)
 
 
 def check(tab: Tab, names: list[str]) -> None:

@@ -172,6 +172,25 @@ def read_examples(text: str) -> dict[str, str]:
     return found
 
 
+def read_example_texts(text: str) -> list[str]:
+    r"""Read the texts of a section: the items of its list, each with the lines that belong to it.
+
+    Examples
+    --------
+    >>> read_example_texts("Invented.\n\n- A title\n  and a text\n- Another")
+    ['A title\nand a text', 'Another']
+    """
+    found: list[list[str]] = []
+    for line, part in fenced(text.split("\n")):
+        if part:
+            continue
+        if re.match(r"[-*] +\S", line):
+            found.append([line[1:].strip()])
+        elif found and line.startswith("  ") and line.strip():
+            found[-1].append(line.strip())
+    return ["\n".join(lines) for lines in found]
+
+
 def _blocks(text: str) -> Iterator[tuple[str, str, str]]:
     """Yield each fenced block: the line before it, its language, its code."""
     before, language = "", ""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import rubriek
 from rubriek.server.bodies import JSON
 from rubriek.server.kserve import BINARY, HEADER_LENGTH, VERSION
 from rubriek.server.limits import Limits
+from rubriek.server.samples import LINES
 from rubriek.server.schemas import STRING, Schema, components, option_schemas, ref
 from rubriek.server.streaming import NDJSON
 
@@ -58,6 +60,11 @@ def document(limits: Limits, models: list[str], *, keys: bool) -> dict[str, Any]
     >>> document(Limits(), ["nl-news"], keys=False)["openapi"]
     '3.1.0'
     """
+    groups = {
+        "Classify and explain": _native(),
+        "As other services answer": _compatible(models),
+        "Health and metrics": _state(),
+    }
     told: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {
@@ -67,13 +74,19 @@ def document(limits: Limits, models: list[str], *, keys: bool) -> dict[str, Any]
             "compressed with gzip.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "paths": {**_native(), **_compatible(models), **_state()},
+        "tags": [{"name": group} for group in groups],
+        "paths": {path: item for group, paths in groups.items() for path, item in _tagged(paths, group)},
         "components": {"schemas": components(limits, models)},
     }
     if keys:
         told["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
         told["security"] = [{"key": []}]
     return told
+
+
+def _tagged(paths: dict[str, Any], group: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    for path, item in paths.items():
+        yield path, {method: {**operation, "tags": [group]} for method, operation in item.items()}
 
 
 def _native() -> dict[str, Any]:
@@ -90,7 +103,7 @@ def _native() -> dict[str, Any]:
         "One text, or many. A body of `application/x-ndjson` is a stream: each line is a JSON string, or an "
         "object with `text` and, if wanted, an `id`; options are in the address; each line of the answer is "
         "the result of the line at its place (`index`), or its error.",
-        {JSON: ref("ClassifyRequest"), NDJSON: STRING},
+        {JSON: ref("ClassifyRequest"), NDJSON: {**STRING, "examples": [LINES]}},
         {JSON: ref("ClassifyResponse"), NDJSON: STRING},
         parameters=query,
     )

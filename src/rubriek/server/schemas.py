@@ -7,6 +7,7 @@ from typing import Any
 from rubriek.server.huggingface import FUNCTIONS, TRUNCATION
 from rubriek.server.kserve import OUTPUTS
 from rubriek.server.limits import Limits
+from rubriek.server.samples import samples
 
 Schema = dict[str, Any]
 
@@ -105,15 +106,24 @@ def components(limits: Limits, models: list[str]) -> dict[str, Schema]:
         "truncated": BOOLEAN,
         "windows": WHOLE,
     }
+    words = {
+        "type": "object",
+        "additionalProperties": {"type": "object", "additionalProperties": STRING},
+    }
     about = {
         "name": STRING,
         "labels": array(STRING),
         "problem_type": STRING,
+        "threshold": or_null({"anyOf": [NUMBER, array(NUMBER)], "description": "Multi-label models."}),
         "max_length": WHOLE,
         "precision": STRING,
         "engine": STRING,
         "threads": WHOLE,
         "loaded": {"type": "string", "format": "date-time"},
+        "title": STRING,
+        "language": {**STRING, "description": "Of the texts, as the model's card says; empty if unknown."},
+        "words": {**words, "description": "What the page calls things, by its languages."},
+        "examples": array(STRING, description="Texts of the model's card."),
     }
     result = {
         "label": or_null(STRING),
@@ -147,7 +157,7 @@ def components(limits: Limits, models: list[str]) -> dict[str, Schema]:
         "sha": {"type": "null"},
         "docker_label": {"type": "null"},
     }
-    return {
+    schemas: dict[str, Schema] = {
         "ClassifyRequest": {
             "oneOf": [
                 an_object({"text": text, **asked}, "text"),
@@ -272,3 +282,6 @@ def components(limits: Limits, models: list[str]) -> dict[str, Schema]:
             "id",
         ),
     }
+    for schema, sample in samples(models[0]).items():
+        schemas[schema]["examples"] = [sample]
+    return schemas

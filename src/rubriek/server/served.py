@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from rubriek.server import memory
+from rubriek.server.introduction import introduce
 from rubriek.server.problems import Problem
 from rubriek.server.requests import shown
 from rubriek.server.scheduler import Scheduler
@@ -46,6 +47,7 @@ class Served:
         self.name = name
         self.classifier = classifier
         self.loaded = datetime.now(UTC)
+        self._introduction = introduce(classifier.bundle)
         self._users = 0
         self._free = threading.Condition()
         self._warm_up()
@@ -87,12 +89,22 @@ class Served:
             "name": self.name,
             "labels": list(bundle.labels),
             "problem_type": bundle.problem_type,
+            "threshold": self._threshold(),
             "max_length": self.classifier.options.max_length or bundle.max_length,
             "precision": engine.precision,
             "engine": engine.name,
             "threads": engine.threads,
             "loaded": self.loaded.isoformat(timespec="seconds"),
+            **self._introduction,
         }
+
+    def _threshold(self) -> float | list[float] | None:
+        """Return the score from which a label counts, for all labels or for each; None if just one counts."""
+        bundle, asked = self.classifier.bundle, self.classifier.options.threshold
+        if bundle.problem_type != "multi_label_classification":
+            return None
+        threshold = bundle.threshold if asked is None else asked
+        return list(threshold) if isinstance(threshold, tuple) else threshold
 
 
 class Models:

@@ -1,7 +1,7 @@
 // What the page asks of the service. Errors of the service arrive as ServiceError, with its own words.
 
 const TEXTS_AT_ONCE = 32;
-const MOST_TRIES = 20;
+const MAX_TRIES = 20;
 
 export class ServiceError extends Error {
   constructor(status, message, hint) {
@@ -24,7 +24,7 @@ async function ask(path, body, { signal, waiting = () => {} } = {}) {
     const options = { method: body ? "POST" : "GET", headers, body: body && JSON.stringify(body), signal };
     const response = await fetch(path, options);
     if (response.ok) return response.json();
-    if (response.status === 429 && tries < MOST_TRIES) {
+    if (response.status === 429 && tries < MAX_TRIES) {
       const seconds = Number(response.headers.get("Retry-After")) || 1;
       waiting(seconds);
       await pause(seconds * 1000, signal);

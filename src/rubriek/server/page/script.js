@@ -8,6 +8,7 @@ import * as view from "./view.js";
 const { $, make } = view;
 const { say, number } = language;
 const ROWS_AT_ONCE = 100;
+const LABELS_AT_ONCE = 12;
 const narrow = matchMedia("(max-width: 52rem)"); // as in style.css: the result is below the form
 
 const state = {
@@ -99,11 +100,14 @@ async function classify(running) {
 function showAfter() {
   if (state.answers.length === 0) return;
   view.snippets(state.asked, state, !$("key-field").hidden);
+  $("download-csv").textContent = state.table.kind === "tsv" ? "TSV" : "CSV";
   $("after").hidden = false;
 }
 
-const spoken = (answer) =>
-  say("done", answer.label, state.asked.problem_type === "regression" ? number(answer.score) : language.percent(answer.score));
+function spoken(answer) {
+  if (answer.labels) return `${view.named(answer)}.`;
+  return say("done", answer.label, state.asked.problem_type === "regression" ? number(answer.score) : language.percent(answer.score));
+}
 
 // --- what is shown
 
@@ -200,13 +204,20 @@ async function loadModels() {
   state.models = await requests.models();
   $("model").replaceChildren(...state.models.map(({ name }) => make("option", { value: name, text: name })));
   $("model-field").hidden = state.models.length < 2;
-  showEngine();
+  speak(language.current());
 }
 
-function showEngine() {
+function showModel() {
   const one = model();
   if (!one) return;
-  $("sections").replaceChildren(...one.labels.map((name) => make("li", { text: name })));
+  const title = one.words[language.current()]?.title ?? one.title;
+  $("title").textContent = title;
+  document.title = `${title} · rubriek`;
+  for (const id of ["input", "marked"]) $(id).lang = one.language;
+  const names = one.labels.slice(0, LABELS_AT_ONCE);
+  if (names.length < one.labels.length) names.push(say("moreLabels", number(one.labels.length - names.length)));
+  $("labels").replaceChildren(...names.map((name) => make("li", { text: name })));
+  showExamples(one);
   $("engine").textContent = say("engine", one.name, one.labels.length, one.engine, one.precision, number(one.max_length));
 }
 
@@ -240,14 +251,15 @@ function forgetFile() {
   showFile();
 }
 
-async function loadExamples() {
-  const examples = await (await fetch("static/page/examples.json")).json();
-  $("examples").replaceChildren(...examples.map(({ title, text }) => {
-    const button = make("button", { type: "button", lang: "nl", text: title });
+// An example shows its first line until it is chosen.
+function showExamples({ examples, language: lang }) {
+  $("examples-block").hidden = examples.length === 0;
+  $("examples").replaceChildren(...examples.map((text) => {
+    const button = make("button", { type: "button", lang, text: text.split("\n", 1)[0] });
     button.addEventListener("click", () => {
       forgetFile();
       $("lines").checked = false;
-      $("input").value = `${title}\n${text}`;
+      $("input").value = text;
       count();
       submit();
     });
@@ -267,10 +279,11 @@ function save(name, type, content) {
 }
 
 function saveAs(kind) {
-  const table = tables.results(state.table, state.answers);
-  const name = (state.table.name ?? "rubriek").replace(/\.[^.]*$/, "");
-  if (kind === "csv") save(`${name}.classified.csv`, "text/csv", tables.toCsv(table));
-  else save(`${name}.classified.jsonl`, "application/x-ndjson", tables.toJsonl(table));
+  const { table, answers } = state;
+  const name = (table.name ?? "rubriek").replace(/\.[^.]*$/, "");
+  if (kind === "jsonl") save(`${name}.classified.jsonl`, "application/x-ndjson", tables.toJsonl(table, answers));
+  else if (table.kind === "tsv") save(`${name}.classified.tsv`, "text/tab-separated-values", tables.toDelimited(table, answers));
+  else save(`${name}.classified.csv`, "text/csv", tables.toDelimited(table, answers));
 }
 
 async function copy(id) {
@@ -286,10 +299,10 @@ async function copy(id) {
 // --- language and appearance
 
 function speak(wanted) {
-  language.use(wanted);
+  language.use(wanted, model()?.words);
   $("date").textContent = language.today();
   count();
-  showEngine();
+  showModel();
   showFile();
   if (state.answers.length === 0) return;
   if (state.texts.length > 1) {
@@ -321,7 +334,7 @@ $("input").addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) submit();
 });
 $("key").addEventListener("input", () => requests.useKey($("key").value));
-$("model").addEventListener("change", showEngine);
+$("model").addEventListener("change", () => speak(language.current()));
 $("upload").addEventListener("change", () => { if ($("upload").files[0]) useFile($("upload").files[0]); $("upload").value = ""; });
 $("file-away").addEventListener("click", () => { forgetFile(); $("input").focus(); });
 $("stop").addEventListener("click", () => state.running?.abort());
@@ -349,5 +362,4 @@ addEventListener("drop", (event) => {
   if (event.dataTransfer.files[0]) useFile(event.dataTransfer.files[0]);
 });
 
-loadExamples().catch(failed);
 loadModels().catch(failed);

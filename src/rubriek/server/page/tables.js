@@ -2,27 +2,32 @@
 
 import { say } from "./language.js";
 
-export const MOST_ROWS = 10_000;
-const MOST_MEGABYTES = 20;
+export const MAX_ROWS = 10_000;
+const MAX_MEGABYTES = 20;
 const TEXT_NAMES = ["text", "tekst", "title", "titel", "headline", "kop", "body", "bericht", "article", "artikel"];
+
+const BOM = "\ufeff";
+const DELIMITERS = [",", ";", "\t", "|"];
 
 export class FileError extends Error {}
 
-// Returns { name, kind, delimiter, columns, rows }: rows are arrays as long as columns, of strings or (JSONL) of any JSON.
+// Returns { name, kind, bom, columns, rows } and, of CSV and TSV, { delimiter, source }: rows are arrays as long as columns,
+// of strings or (JSONL) of any JSON; source is what the file is given back with, see toDelimited.
 export async function read(file) {
   const kind = file.name.toLowerCase().match(/\.(csv|tsv|jsonl|ndjson|txt)$/)?.[1].replace("ndjson", "jsonl");
   if (!kind) throw new FileError(say("unknownFile", file.name));
-  if (file.size > MOST_MEGABYTES * 1e6) throw new FileError(say("tooLargeFile", MOST_MEGABYTES));
-  const text = decoded(await file.arrayBuffer());
-  const table = { txt: lines, jsonl: objects, csv: delimited, tsv: delimited }[kind](text, kind);
+  if (file.size > MAX_MEGABYTES * 1e6) throw new FileError(say("tooLargeFile", MAX_MEGABYTES));
+  const content = decoded(await file.arrayBuffer());
+  const bom = content.startsWith(BOM) ? BOM : "";
+  const table = { txt: lines, jsonl: objects, csv: delimited, tsv: delimited }[kind](content.slice(bom.length), kind);
   if (table.rows.length === 0) throw new FileError(say("emptyFile"));
-  if (table.rows.length > MOST_ROWS) throw new FileError(say("tooManyRows", table.rows.length, MOST_ROWS));
-  return { name: file.name, kind, ...table };
+  if (table.rows.length > MAX_ROWS) throw new FileError(say("tooManyRows", table.rows.length, MAX_ROWS));
+  return { name: file.name, kind, bom, ...table };
 }
 
 function decoded(bytes) {
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
     throw new FileError(say("notUtf8"));
   }
@@ -33,8 +38,10 @@ function lines(text) {
 }
 
 function delimited(text, kind) {
-  const delimiter = kind === "tsv" ? "\t" : likelier(text.split(/\r|\n/, 1)[0]);
-  const [header, ...records] = fields(text, delimiter);
+  const stated = text.match(/^"?sep=([^"\r\n])"?(\r\n|\n|\r)/i); // Excel's
+  const opening = stated?.[0] ?? "";
+  const delimiter = stated?.[1] ?? (kind === "tsv" ? "\t" : likeliest(text));
+  const [header, ...records] = fields(text.slice(opening.length), delimiter, opening ? 2 : 1);
   if (!header) throw new FileError(say("emptyFile"));
   const columns = header.cells;
   const twice = columns.find((name, place) => columns.indexOf(name) !== place);
@@ -42,20 +49,40 @@ function delimited(text, kind) {
   for (const { line, cells } of records) {
     if (cells.length !== columns.length) throw new FileError(say("ragged", line, cells.length, columns.length));
   }
-  return { delimiter, columns, rows: records.map(({ cells }) => cells) };
+  return { delimiter, columns, rows: records.map(({ cells }) => cells), source: { opening, header, records } };
 }
 
-const likelier = (header) => (header.split(";").length > header.split(",").length ? ";" : ",");
+// As rubriek classify finds it: by the header, and by the rows where several delimiters are possible.
+function likeliest(text) {
+  const header = text.split(/[\r\n]/, 1)[0].split('"').filter((_, place) => place % 2 === 0).join("");
+  const times = (delimiter) => header.split(delimiter).length - 1;
+  const possible = DELIMITERS.filter(times);
+  if (possible.length < 2) return possible[0] ?? ",";
+  const even = possible.filter((delimiter) => isEven(text, delimiter));
+  const [first, second] = (even.length ? even : possible).sort((a, b) => times(b) - times(a));
+  if (second && times(first) === times(second)) throw new FileError(say("unclearDelimiter", first));
+  return first;
+}
 
-// RFC 4180, with any delimiter and any line break; empty lines are left out.
-function fields(text, delimiter) {
+function isEven(text, delimiter) {
+  try {
+    return new Set(fields(text, delimiter, 1).map(({ cells }) => cells.length)).size === 1;
+  } catch {
+    return false;
+  }
+}
+
+// RFC 4180, with any delimiter and any line break; empty lines are left out. Each record keeps how it was written:
+// raw, without its line break, and whether every cell stood in quotation marks.
+function fields(text, delimiter, line) {
   const records = [];
-  let cells = [], cell = "", line = 1, first = 1, quoted = false, wasQuoted = false, opened = 1;
-  const endCell = () => { cells.push(cell); cell = ""; wasQuoted = false; };
-  const endRecord = () => {
+  let cells = [], cell = "", first = line, quoted = false, wasQuoted = false, allQuoted = true, opened = line, start = 0;
+  const endCell = () => { cells.push(cell); allQuoted &&= wasQuoted; cell = ""; wasQuoted = false; };
+  const endRecord = (at, lineBreak) => {
     const empty = cells.length === 0 && cell === "" && !wasQuoted;
-    if (!empty) { endCell(); records.push({ line: first, cells }); }
+    if (!empty) { endCell(); records.push({ line: first, cells, raw: text.slice(start, at), lineBreak, allQuoted }); }
     cells = [];
+    allQuoted = true;
   };
   for (let at = 0; at < text.length; at += 1) {
     const sign = text[at];
@@ -67,13 +94,15 @@ function fields(text, delimiter) {
     } else if (sign === '"' && cell === "" && !wasQuoted) { quoted = true; wasQuoted = true; opened = line; }
     else if (sign === delimiter) endCell();
     else if (sign === "\n" || sign === "\r") {
-      if (sign === "\r" && text[at + 1] === "\n") { at += 1; line += 1; }
-      endRecord();
+      const lineBreak = sign === "\r" && text[at + 1] === "\n" ? "\r\n" : sign;
+      endRecord(at, lineBreak);
+      if (lineBreak.length > 1) { at += 1; line += 1; }
+      start = at + 1;
       first = line;
     } else cell += sign;
   }
   if (quoted) throw new FileError(say("openQuote", opened));
-  endRecord();
+  endRecord(text.length, "");
   return records;
 }
 
@@ -82,7 +111,7 @@ function objects(text) {
   text.split(/\r\n|\n|\r/).forEach((line, place) => {
     if (!line.trim()) return;
     let value;
-    try { value = JSON.parse(line); } catch { value = null; }
+    try { value = JSON.parse(line, asWritten); } catch { value = null; }
     if (typeof value === "string") value = { text: value };
     if (value === null || typeof value !== "object" || Array.isArray(value)) throw new FileError(say("notJson", place + 1));
     for (const name of Object.keys(value)) if (!columns.includes(name)) columns.push(name);
@@ -90,6 +119,11 @@ function objects(text) {
   });
   return { columns, rows: found.map((value) => columns.map((name) => value.get(name) ?? null)) };
 }
+
+// A number that JavaScript would write in another way (1.0, 1e5, or more digits than it keeps) stays as it was. Browsers
+// that do not know rawJSON are from before 2025; there it becomes JavaScript's number.
+const asWritten = (_, value, context) =>
+  (typeof value === "number" && JSON.rawJSON && context?.source !== String(value) ? JSON.rawJSON(context.source) : value);
 
 const written = (cell) => (cell === null ? "" : typeof cell === "string" ? cell : JSON.stringify(cell));
 
@@ -107,23 +141,39 @@ export function texts({ columns, rows }, chosen) {
   return rows.map((row) => places.map((place) => written(row[place])).filter((cell) => cell !== "").join("\n"));
 }
 
-const RESULTS = ["label", "score", "scores", "tokens", "truncated"];
+const RESULTS = ["label", "score", "labels", "scores", "tokens", "truncated"];
 
-// The table with the results on the right; a column that is there already is never overwritten.
-export function results(table, answers) {
-  const names = RESULTS.map((name) => (table.columns.includes(name) ? `rubriek_${name}` : name));
-  const told = answers.map((answer) => RESULTS.map((name) => answer[name]));
-  return { columns: [...table.columns, ...names], rows: told.map((values, place) => [...table.rows[place], ...values]) };
+// What the answers add on the right; a column that is there already is never overwritten.
+function added(table, answers) {
+  const told = RESULTS.filter((name) => name !== "labels" || answers.some((answer) => answer.labels)); // multi-label models
+  const names = told.map((name) => (table.columns.includes(name) ? `rubriek_${name}` : name));
+  return { names, rows: answers.map((answer) => told.map((name) => answer[name])) };
 }
 
-export function toCsv({ columns, rows }) {
-  const line = (cells) => cells.map((cell) => quotedIfNeeded(written(cell))).join(",");
-  return `${[columns, ...rows].map(line).join("\r\n")}\r\n`;
+// A CSV or TSV file comes back as it was, character for character, with the results at the end of each record: in
+// quotation marks where all of the record's cells are. Anything else becomes CSV with commas.
+export function toDelimited(table, answers) {
+  const { names, rows } = added(table, answers);
+  const delimiter = table.delimiter ?? ",";
+  const joined = (cells, always = false) =>
+    cells.map((cell) => (always ? inQuotes(written(cell)) : quotedIfNeeded(written(cell), delimiter))).join(delimiter);
+  if (!table.source) {
+    const lines = [[...table.columns, ...names], ...rows.map((cells, place) => [...table.rows[place], ...cells])];
+    return lines.map((cells) => `${joined(cells)}\r\n`).join("");
+  }
+  const { opening, header, records } = table.source;
+  const longer = ({ raw, lineBreak, allQuoted }, cells) => `${raw}${delimiter}${joined(cells, allQuoted)}${lineBreak}`;
+  const body = rows.map((cells, place) => longer(records[place], cells)).join("");
+  return `${table.bom}${opening}${longer(header, names)}${body}`;
 }
 
-const quotedIfNeeded = (cell) => (/[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell);
+const inQuotes = (cell) => `"${cell.replaceAll('"', '""')}"`;
+const quotedIfNeeded = (cell, delimiter) =>
+  (cell.includes(delimiter) || /["\r\n]/.test(cell) ? inQuotes(cell) : cell);
 
-export function toJsonl({ columns, rows }) {
-  const object = (row) => Object.fromEntries(columns.map((name, place) => [name, row[place]]));
-  return rows.map((row) => `${JSON.stringify(object(row))}\n`).join("");
+export function toJsonl(table, answers) {
+  const { names, rows } = added(table, answers);
+  const columns = [...table.columns, ...names];
+  const object = (cells) => Object.fromEntries(columns.map((name, place) => [name, cells[place]]));
+  return rows.map((cells, place) => `${JSON.stringify(object([...table.rows[place], ...cells]))}\n`).join("");
 }

@@ -3,7 +3,7 @@
 import { duration, number, percent, say } from "./language.js";
 
 const DOUBTFUL = 0.6;
-const MOST_IN_CURL = 3;
+const MAX_IN_CURL = 3;
 const SHOWN_WORDS = 3;
 // A word's strength is its weight beside the strongest one's, or beside this where all are weak: then nothing is dark.
 const LEAST_FULL_STRENGTH = 1;
@@ -45,21 +45,35 @@ export function bars(list, entries, { best, chosen, choose } = {}) {
   }));
 }
 
+// The labels that count: of a multi-label model all that reach the threshold, the best first.
+function counting({ label, labels, scores }) {
+  return labels ? [...labels].sort((a, b) => scores[b] - scores[a]) : [label];
+}
+
+export const named = (answered) => counting(answered).join(", ") || say("noLabel");
+
 // The answer for one text: label, verdict, bars.
 export function answer(answered, model, { chosen, choose }) {
   const regression = model.problem_type === "regression";
   const ranked = Object.entries(answered.scores).sort(([, a], [, b]) => b - a);
   const score = shown(answered.score, model);
-  const labels = answered.labels?.length ? answered.labels : [answered.label];
-  $("label").textContent = labels.join(", ");
+  const labels = counting(answered);
+  $("label").textContent = named(answered);
+  $("label").classList.toggle("several", labels.length > 1);
   if (answered.empty) $("verdict").textContent = say("none");
   else if (regression) $("verdict").textContent = say("value", score);
-  else if (answered.score < DOUBTFUL && ranked.length > 1 && !answered.labels) {
+  else if (answered.labels) $("verdict").textContent = reached(labels.length, model.threshold);
+  else if (answered.score < DOUBTFUL && ranked.length > 1) {
     $("verdict").textContent = say("doubtful", score, ranked[1][0], shown(ranked[1][1], model));
   } else $("verdict").textContent = say("certain", score);
   $("scores-block").hidden = regression;
   const entries = ranked.map(([name, share]) => ({ name, share, text: shown(share, model) }));
   bars($("scores"), entries, { best: (name) => labels.includes(name), chosen, choose });
+}
+
+function reached(count, threshold) {
+  if (count === 0) return say("nothingOver");
+  return Array.isArray(threshold) ? say("overOwn", count) : say("over", count, percent(threshold));
 }
 
 // The text as it stands, while its words are being looked at.
@@ -127,7 +141,7 @@ export function rows(texts, answers, model, { from, to, open }) {
     return make("tr", {},
       make("td", { className: "number", text: number(index + 1) }),
       make("td", {}, button),
-      make("td", { text: (answered.labels ?? [answered.label]).join(", ") }),
+      make("td", { text: named(answered) }),
       make("td", { className: "number", text: shown(answered.score, model) }));
   });
   $("rows").append(...made);
@@ -135,10 +149,19 @@ export function rows(texts, answers, model, { from, to, open }) {
 
 export function division(answers) {
   const counts = new Map();
-  for (const { label } of answers) counts.set(label, (counts.get(label) ?? 0) + 1);
-  const entries = [...counts].sort(([, a], [, b]) => b - a);
+  for (const answered of answers) {
+    const labels = counting(answered);
+    for (const label of labels.length ? labels : [null]) counts.set(label, (counts.get(label) ?? 0) + 1);
+  }
+  const entries = [...counts].sort(([, a], [, b]) => b - a).map(([label, count]) => [label ?? say("noLabel"), count]);
   bars($("division"), entries.map(([name, share]) => ({ name, share, text: number(share) })));
 }
+
+const readCsv = ({ delimiter, source }) => [
+  "read_csv",
+  ...(delimiter === "," ? [] : [`sep=${JSON.stringify(delimiter)}`]),
+  ...(source.opening ? ["skiprows=1"] : []),
+];
 
 // The same in Python and with curl. A file is named, not copied into the code.
 export function snippets(model, { texts, table, columns }, withKey) {
@@ -147,8 +170,8 @@ export function snippets(model, { texts, table, columns }, withKey) {
   const load = `classifier = rubriek.load(${named(model.name)})`;
   if (table.name) {
     const [reader, ...more] = {
-      tsv: ["read_csv", 'sep="\\t"'], jsonl: ["read_json", "lines=True"], txt: ["read_table", "header=None", 'names=["text"]'],
-    }[table.kind] ?? (table.delimiter === ";" ? ["read_csv", 'sep=";"'] : ["read_csv"]);
+      jsonl: ["read_json", "lines=True"], txt: ["read_table", "header=None", 'names=["text"]'],
+    }[table.kind] ?? readCsv(table);
     $("python").textContent = `import pandas\nimport rubriek\n\n${load}\n`
       + `frame = pandas.${reader}(${[named(table.name), ...more].join(", ")})\n`
       + `print(classifier.predict(frame, text_column=${named(columns)}))`;
@@ -156,7 +179,7 @@ export function snippets(model, { texts, table, columns }, withKey) {
     const explained = texts.length > 1 ? "" : `\nprint(classifier.explain(${given}))`;
     $("python").textContent = `import rubriek\n\n${load}\nprint(classifier.predict(${given}))${explained}`;
   }
-  const few = texts.length > 1 ? { texts: texts.slice(0, MOST_IN_CURL) } : { text: texts[0] };
+  const few = texts.length > 1 ? { texts: texts.slice(0, MAX_IN_CURL) } : { text: texts[0] };
   const body = JSON.stringify({ model: model.name, ...few, scores: true });
   $("curl").textContent = [
     `curl -s ${new URL("v1/classify", document.baseURI)}`,
