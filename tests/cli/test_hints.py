@@ -16,10 +16,11 @@ from rubriek.cli import main
 
 SOURCE = Path(rubriek.__file__).parent
 # What follows the name where a sentence is about rubriek; whatever else follows has to be a command.
-PROSE = "bundle|does|for|has|knows|on|reads|writes|wrote"
+PROSE = "bundle|does|for|has|knows|on|reads|runs|writes|wrote"
 COMMAND = re.compile(rf"\brubriek (?!(?:{PROSE})\b)((?:[a-z][a-z-]+ ?)+)")
-OPTION = re.compile(r"(?<![\w-])(--[a-z][a-z-]*|-[a-z])(?![\w-])")
-FOREIGN = re.compile(r"(?:iconv|pip|curl|python|spark-submit|keytool) .*")
+OPTION = re.compile(r"(?<![\w-])(?<!var\()(--[a-z][a-z-]*|-[a-z])(?![\w:-])")
+# Of other programs: what follows their names, and an option that stands by itself in a list of arguments.
+FOREIGN = re.compile(r"(?:iconv|jq|pip|curl|python|spark-submit|keytool) .*|^--?[a-z-]+ ?$")
 
 
 def texts(tree: ast.AST) -> Iterator[ast.expr]:

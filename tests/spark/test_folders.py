@@ -47,7 +47,7 @@ def test_a_file_is_called_by_its_own_name(tmp_path, monkeypatch):
         f"file://{tmp_path}/map/b.parquet",
     ):
         (file,) = find_inputs([name])
-        assert file.survey() == Footer("b.parquet", 7, {"text": True})
+        assert file.survey() == Footer("b.parquet", 7, {"text": pa.string()})
         assert file.url == f"file://{tmp_path}/map/b.parquet"
 
 

@@ -84,6 +84,8 @@ class BinarySource:
     def _batches_from(self, start: int) -> Iterator[pa.RecordBatch]:
         try:
             for batch in table_reader.batches(self.path, self.format):
+                if batch.schema != self._schema:  # an Arrow file says it twice
+                    raise self._damaged("its parts name different columns")
                 yield batch.slice(start)
                 start = max(0, start - batch.num_rows)
         except table_reader.TableReaderError as error:
