@@ -366,10 +366,12 @@ def _parquet(_: Path) -> list[bytes]:
 def _read_table(format: Any) -> Callable[[bytes, Path], None]:
     def run(data: bytes, folder: Path) -> None:
         from rubriek.files import open_source
+        from rubriek.files.text_columns import choose_text_columns
 
         source = open_source(_file(folder, f"input.{format}", data), format)
-        survey = source.survey(["text"], lambda problem: None)
-        for table in source.tables(survey, ["text"]):
+        columns = choose_text_columns(source, ["text"])
+        survey = source.survey(columns, lambda problem: None)
+        for table in source.tables(survey, columns):
             table.to_pylist()
 
     return run
