@@ -202,7 +202,7 @@ def _inside_folder(name: str) -> Mutate:
 
 def _write_network(data: bytes, folder: Path) -> None:
     """What happens in a process with limits, here without it: nobody should have to need them."""
-    from rubriek.models.onnx_outputs import count_logits
+    from rubriek.models.onnx_summary import count_logits
     from rubriek.models.onnx_trial import write_network
 
     file = _file(folder, "foreign.onnx", data)
@@ -242,7 +242,7 @@ def _open_bundle(data: bytes, folder: Path) -> None:
     for name in ("model.onnx", "tokenizer.json"):
         (folder / "bundle" / name).symlink_to(home / name)
     _file(folder / "bundle", "rubriek.json", data)
-    Bundle.open(folder / "bundle", verify=True).check_labels()
+    Bundle.open(folder / "bundle", verify=True).check_graph()
 
 
 def _open_zip(data: bytes, folder: Path) -> None:

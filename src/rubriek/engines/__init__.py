@@ -133,7 +133,7 @@ def open_engine(
             if stored(wanted) == "int8"
             else Worded("leave {} out, or load the fp32 model it was made from", ("precision", None)),
         )
-    bundle.check_labels()
+    bundle.check_graph()
     if name == "openvino":
         from rubriek.engines.openvino import OpenVinoEngine
 

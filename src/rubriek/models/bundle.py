@@ -15,7 +15,7 @@ from rubriek.engines import STORED, Stored
 from rubriek.errors import BundleError, ModelNotFoundError
 from rubriek.models import checks
 from rubriek.models.checks import Fields, listing
-from rubriek.models.onnx_outputs import count_logits
+from rubriek.models.onnx_summary import count_logits, loop_in
 from rubriek.models.record import (
     FORMAT_VERSION,
     MODEL,
@@ -189,16 +189,23 @@ class Bundle:
                     hint=AGAIN,
                 )
 
-    def check_labels(self) -> None:
-        """Compare the labels with the graph, before anything is computed.
+    def check_graph(self) -> None:
+        """Compare the labels with the graph, and look for loops in it, before anything is computed.
 
         A graph that does not state how many logits it gives, or cannot be read, is left to the engine.
 
         Raises
         ------
         BundleError
-            If the graph gives another number of logits than there are labels.
+            If the graph gives another number of logits than there are labels, or has a loop.
         """
+        if loop := loop_in(self.model_file):
+            raise BundleError(
+                f"{self.model_file} has a loop, and nothing says that it ends.",
+                expected="operators that run once",
+                found=loop,
+                hint="import the model again; its ONNX file must be exported without loops",
+            )
         found = count_logits(self.model_file)
         if found is not None and found != len(self.labels):
             raise BundleError(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rubriek.errors import ModelError, UnsupportedModelError
 from rubriek.models import checks
+from rubriek.models.onnx_summary import LOOPS
 from rubriek.models.tensors import DAMAGED
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ MAX_NODES = 100_000
 MAX_NESTED_CALLS = 32
 
 CONDITION = "If"
-LOOPS = frozenset({"Loop", "Scan", "SequenceMap"})
 
 
 def check_bounds(model: onnx.ModelProto, file: Path) -> None:

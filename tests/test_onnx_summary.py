@@ -1,4 +1,4 @@
-"""How many logits an ONNX file says it gives, read without onnx."""
+"""What is read of an ONNX file without onnx: how many logits it gives, and whether it has loops."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
-from rubriek.models.onnx_outputs import count_logits
+from rubriek.models.onnx_summary import count_logits, loop_in
 
 
 def write(file, *outputs):
@@ -31,6 +31,26 @@ def write(file, *outputs):
 )
 def test_the_logits_are_counted(tmp_path, outputs, expected):
     assert count_logits(write(tmp_path / "model.onnx", *outputs)) == expected
+
+
+def test_a_loop_is_found_at_any_depth(tmp_path, tiny_a):
+    def value(name):
+        return helper.make_tensor_value_info(name, TensorProto.BOOL, [])
+
+    loop = helper.make_node("Loop", ["n", "go"], [], body=helper.make_graph([], "body", [], []))
+    inside = helper.make_graph([loop], "then", [], [])
+    choice = helper.make_node("If", ["go"], ["out"], then_branch=inside, else_branch=inside)
+    function = helper.make_function("own", "F", [], [], [loop], [helper.make_opsetid("", 20)])
+    plain = helper.make_graph([helper.make_node("Identity", ["go"], ["out"])], "g", [], [value("out")])
+    for graph, functions in (
+        (helper.make_graph([loop], "g", [], [value("out")]), []),
+        (helper.make_graph([choice], "g", [], [value("out")]), []),
+        (plain, [function]),
+    ):
+        file = tmp_path / "model.onnx"
+        onnx.save(helper.make_model(graph, functions=functions), file)
+        assert loop_in(file) == "Loop"
+    assert loop_in(tiny_a.model_file) is None
 
 
 def test_every_model_of_ours_says_how_many_it_gives(tiny_a):

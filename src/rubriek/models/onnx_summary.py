@@ -1,4 +1,4 @@
-"""Reads the number of logits out of an ONNX file, without onnx, which only imports need.
+"""Reads out of an ONNX file how many logits it gives and whether it has loops, without onnx.
 
 Protobuf's wire format is a run of fields: a tag, which holds the field's number and one of four forms, then a
 value. What is of no use here is skipped by its length, so weights are not even read from the disk. The fields
@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 LOGITS = b"logits"
+LOOPS = frozenset({"Loop", "Scan", "SequenceMap"})
+"""Operators that run a graph as often as they like."""
 
 MAX_FIELDS = 1_000_000
 """Fields that are looked at; a large BERT's graph has five thousand."""
@@ -20,7 +22,10 @@ MAX_FIELDS = 1_000_000
 VARINT, EIGHT_BYTES, COUNTED, FOUR_BYTES = 0, 1, 2, 5
 MAX_VARINT = 10
 
-GRAPH = 7
+GRAPH, FUNCTION = 7, 25
+NODE, FUNCTION_NODE = 1, 7
+OPERATOR, ATTRIBUTE = 4, 5
+NESTED_GRAPH, NESTED_GRAPHS = 6, 11
 OUTPUT = 12
 NAME, TYPE = 1, 2
 TENSOR_TYPE = 1
@@ -49,6 +54,15 @@ def count_logits(file: Path) -> int | None:
         return None
 
 
+def loop_in(file: Path) -> str | None:
+    """Name an operator that repeats a graph, at any depth; None where there is none."""
+    try:
+        with file.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            return _Reader(data).loop()
+    except (OSError, ValueError, _Unreadable):
+        return None
+
+
 class _Reader:
     def __init__(self, data: mmap.mmap) -> None:
         self.data = data
@@ -68,6 +82,30 @@ class _Reader:
             return None
         stated = [field.value for field in self.fields(sizes[1]) if field.number == SIZE]
         return stated[-1] if stated and stated[-1] > 0 else None
+
+    def loop(self) -> str | None:
+        whole = _Field(0, 0, len(self.data), 0)
+        waiting = [
+            node
+            for part, nodes in ((GRAPH, NODE), (FUNCTION, FUNCTION_NODE))
+            for graph in self.inner(whole, part)
+            for node in self.inner(graph, nodes)
+        ]
+        while waiting:
+            node = waiting.pop()
+            for field in self.fields(node):
+                if field.number == OPERATOR and field.start:
+                    operator = self.data[field.start : field.end].decode("utf-8", "replace")
+                    if operator in LOOPS:
+                        return operator
+                elif field.number == ATTRIBUTE and field.start:
+                    waiting += [
+                        inner
+                        for graph in self.fields(field)
+                        if graph.number in (NESTED_GRAPH, NESTED_GRAPHS) and graph.start
+                        for inner in self.inner(graph, NODE)
+                    ]
+        return None
 
     def name(self, value: _Field) -> bytes:
         names = [self.data[name.start : name.end] for name in self.inner(value, NAME)]
