@@ -152,8 +152,9 @@ def takes_options(function: Function) -> Function:
     """Name every option in the signature of a function that takes ``**options``.
 
     So ``help`` and the completion of notebooks list them, while the function itself need not repeat them. A
-    name that is neither an option nor a keyword of the function is refused with the nearest of both. One
-    that is left out keeps its default, which depends on where the function stands: that is shown as ``...``.
+    name that is neither an option nor a keyword of the function is refused with the nearest of both. An
+    option that is left out keeps its default, which depends on where the function stands: it is
+    shown as ``...``.
 
     Examples
     --------

@@ -16,10 +16,10 @@ from rubriek.cli import main
 
 SOURCE = Path(rubriek.__file__).parent
 # What follows the name where a sentence is about rubriek; whatever else follows has to be a command.
-PROSE = "bundle|does|for|has|knows|on|reads|writes|wrote"
+PROSE = "bundle|does|for|has|knows|on|reads|runs|writes|wrote"
 COMMAND = re.compile(rf"\brubriek (?!(?:{PROSE})\b)((?:[a-z][a-z-]+ ?)+)")
 OPTION = re.compile(r"(?<![\w-])(--[a-z][a-z-]*|-[a-z])(?![\w-])")
-FOREIGN = re.compile(r"(?:iconv|pip|curl|python|spark-submit|keytool) .*")
+FOREIGN = re.compile(r"(?:iconv|pip|curl|python|spark-submit|keytool|jq) .*")
 
 
 def texts(tree: ast.AST) -> Iterator[ast.expr]:
@@ -45,7 +45,11 @@ def sources() -> Iterator[tuple[str, ast.Module]]:
 
 def named() -> list[tuple[str, str]]:
     found = {(place, flat(node)) for place, tree in sources() for node in texts(tree)}
-    return sorted((place, text) for place, text in found if COMMAND.search(text) or OPTION.search(text))
+    # One option alone is an argument of another program, and a style sheet names variables.
+    sentences = [
+        (place, text) for place, text in found if not (OPTION.fullmatch(text.strip()) or ":root" in text)
+    ]
+    return sorted((place, text) for place, text in sentences if COMMAND.search(text) or OPTION.search(text))
 
 
 def worded() -> list[tuple[str, str, str | None]]:
