@@ -136,7 +136,9 @@ def test_empty_texts_are_read_as_cls_sep_and_marked(by_hand, tiny_a):
 def test_null_texts_give_null_columns(classifier):
     (answer,) = classifier.predict([None])
     assert all(value is None for value in dataclasses.asdict(answer).values())
-    assert len(classifier.predict([])) == 0
+    answers = classifier.predict([])
+    assert len(answers) == len(answers[:3]) == 0
+    assert repr(answers) == "Predictions(0 texts: )"
 
 
 def test_truncation_is_said(by_hand):

@@ -238,6 +238,15 @@ class TestPandasAsItComes:
         series = frames.read(frame["text"], None, "")
         assert lengths(series)["tokens"].to_pylist() == [None, None]
 
+    def test_the_same_with_nullable_types(self):
+        frame = pd.read_csv(io.StringIO("id,text\n1,\n2,\n"), dtype_backend="numpy_nullable")
+        assert frame["text"].dtype == "Int64"
+        assert lengths(frames.read(frame, None, ""))["tokens"].to_pylist() == [None, None]
+
+    def test_whole_numbers_without_rows_are_refused(self):
+        with pytest.raises(ColumnError, match="holds no text"):
+            frames.read(pd.DataFrame({"text": pd.Series([], dtype="int64")}), None, "")
+
     def test_a_column_of_numbers_is_still_refused(self):
         with pytest.raises(ColumnError, match="holds no text"):
             frames.read(pd.DataFrame({"text": [1.5, np.nan]}), "text", "")

@@ -86,3 +86,10 @@ def test_a_misspelt_option_is_named_wherever_it_is_given(tiny_a):
         rubriek.load(tiny_a.folder, topk=2)
     with pytest.raises(OptionError, match="did you mean 'top_k'"):
         rubriek.load(tiny_a.folder).predict("koning", topk=2)
+
+
+def test_a_misspelt_keyword_of_the_function_itself_is_named_too(tiny_a):
+    with pytest.raises(OptionError, match="did you mean 'engine'"):
+        rubriek.load(tiny_a.folder, engin="openvino")
+    with pytest.raises(OptionError, match="did you mean 'text_column'"):
+        rubriek.load(tiny_a.folder).predict(["koning"], textcolumn="text")

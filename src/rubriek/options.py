@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, TypedDict, TypeVar, get_args, get_type_hints
+from typing import Any, Literal, TypeAlias, TypedDict, TypeVar, cast, get_args, get_type_hints
 
 from rubriek.errors import OptionError, Worded
 
@@ -120,16 +121,19 @@ class Options:
           expected: one of max_length, overflow, stride, window_scores, top_k, threshold, token_budget
           hint:     did you mean 'top_k'?
         """
-        names = [field.name for field in dataclasses.fields(self)]
-        for name in changes:
-            if name not in names:
-                near = difflib.get_close_matches(name, names, n=1)
-                raise OptionError(
-                    f"There is no option '{name}'.",
-                    expected=f"one of {', '.join(names)}",
-                    hint=f"did you mean '{near[0]}'?" if near else None,
-                )
+        _refuse_unknown(changes, [field.name for field in dataclasses.fields(self)])
         return dataclasses.replace(self, **changes)
+
+
+def _refuse_unknown(names: Iterable[str], known: Sequence[str]) -> None:
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            raise OptionError(
+                f"There is no option '{name}'.",
+                expected=f"one of {', '.join(known)}",
+                hint=f"did you mean '{near[0]}'?" if near else None,
+            )
 
 
 class OptionValues(TypedDict, total=False):
@@ -147,9 +151,10 @@ class OptionValues(TypedDict, total=False):
 def takes_options(function: Function) -> Function:
     """Name every option in the signature of a function that takes ``**options``.
 
-    So ``help`` and the completion of notebooks list them, while the function itself need not repeat them, and
-    an unknown name gets the nearest known one from `Options.replaced`. An option that is left out keeps its
-    default, which depends on where the function stands: it is shown as ``...``.
+    So ``help`` and the completion of notebooks list them, while the function itself need not repeat them. A
+    name that is neither an option nor a keyword of the function is refused with the nearest of both. An
+    option that is left out keeps its default, which depends on where the function stands: it is
+    shown as ``...``.
 
     Examples
     --------
@@ -164,5 +169,13 @@ def takes_options(function: Function) -> Function:
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=..., annotation=kind)
         for name, kind in get_type_hints(OptionValues).items()
     ]
-    function.__signature__ = signature.replace(parameters=[*named, *options])  # type: ignore[attr-defined]
-    return function
+    known = [one.name for one in (*options, *named) if one.kind is one.KEYWORD_ONLY]
+    taken = {one.name for one in named}
+
+    @functools.wraps(function)
+    def checked(*args: Any, **keywords: Any) -> Any:
+        _refuse_unknown((name for name in keywords if name not in taken), known)
+        return function(*args, **keywords)
+
+    checked.__signature__ = signature.replace(parameters=[*named, *options])  # type: ignore[attr-defined]
+    return cast(Function, checked)

@@ -101,7 +101,10 @@ class Predictions(Sequence[Prediction]):
                 )
             return self._table.column(key)
         if isinstance(key, slice):
-            return Predictions(self._table.take(list(range(len(self))[key])), self.statistics)
+            import pyarrow as pa
+
+            # Named, since the type of no rows at all would be null.
+            return Predictions(self._table.take(pa.array(range(len(self))[key], pa.int64())), self.statistics)
         row = range(len(self))[key]
         return Prediction(**self._table.slice(row, 1).to_pylist()[0])
 

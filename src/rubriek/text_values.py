@@ -163,9 +163,16 @@ def pandas_type(series: Any) -> ColumnType:
 
 
 def _has_no_value(series: Any) -> bool:
-    """Say whether no row has a value, and nothing else is known: to pandas a column of numbers, all NaN."""
-    valueless = series.dtype.kind == "f" or not len(getattr(series.dtype, "categories", "-"))
-    return valueless and bool(series.isna().all())
+    """Say whether no row has a value, and nothing else is known: pandas' readers make such a column numbers.
+
+    They are all NaN, or, with nullable types, Int64 and all NA. A column of whole numbers without rows says
+    what it would hold.
+    """
+    kind = series.dtype.kind
+    valueless = (
+        kind == "f" or (kind in "iu" and len(series)) or not len(getattr(series.dtype, "categories", "-"))
+    )
+    return bool(valueless and series.isna().all())
 
 
 def pandas_strings(series: Any, where: str) -> pa.ChunkedArray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import csv
 import gzip
 import json
@@ -248,7 +249,12 @@ class TestOptions:
 
     @pytest.mark.parametrize(
         ("name", "message"),
-        [("uit.txt", "cannot hold results"), ("uit.parquet.gz", "not compressed"), ("uit", "--format")],
+        [
+            ("uit.txt", "cannot hold results"),
+            ("uit.parquet.gz", "not compressed"),
+            ("uit.csv.bz2", ".gz, .zst or no compression"),
+            ("uit", "--format"),
+        ],
     )
     def test_an_output_that_cannot_be_written_is_refused_at_once(self, classify, news, name, message):
         result = classify(news, "-o", news.with_name(name), status=1 if name == "uit" else 2)
@@ -263,6 +269,17 @@ class TestOptions:
         classify(tmp_path / "in.txt.gz", "-q")
         text = gzip.decompress((tmp_path / "in.classified.csv.gz").read_bytes()).decode()
         assert [row["label"] for row in csv.DictReader(text.splitlines())] == labels[:2]
+
+    def test_bzip2_is_known_by_its_name_and_comes_out_as_plain_text(self, classify, tmp_path, labels):
+        (tmp_path / "in.txt.bz2").write_bytes(bz2.compress("\n".join(TEXTS[:2]).encode()))
+        classify(tmp_path / "in.txt.bz2", "-q")
+        assert [row["label"] for row in read(tmp_path / "in.classified.csv", "csv")] == labels[:2]
+
+    def test_a_json_file_names_its_two_ways(self, classify, tmp_path):
+        (tmp_path / "in.json").write_text('{"text": "Koning opent museum"}', encoding="utf-8")
+        message = classify(tmp_path / "in.json", status=1).stderr
+        assert "--input-format jsonl" in message
+        assert "jq -c '.[]'" in message
 
     def test_a_dutch_spreadsheet_comes_back_as_one(self, classify, tmp_path):
         (tmp_path / "in.csv").write_bytes(
@@ -365,6 +382,14 @@ class TestSeveralFiles:
 
     def test_without_a_folder_nothing_is_done(self, classify, inputs):
         assert "folder: name it with -o" in classify(inputs / "een.csv", inputs / "drie.txt", status=2).stderr
+
+    def test_a_folder_is_not_named_like_a_file(self, classify, inputs, tmp_path):
+        output = tmp_path / "uit.csv"
+        result = classify(inputs / "een.csv", inputs / "drie.txt", "-o", output, status=1)
+        assert f"-o {tmp_path / 'uit'}/" in result.stderr
+        assert not output.exists()
+        classify(inputs / "een.csv", inputs / "drie.txt", "-o", f"{output}/")
+        assert (output / "een.csv").is_file()
 
     def test_a_pattern_without_a_match_is_told(self, classify, tmp_path):
         assert "No file matches" in classify(f"{tmp_path}/*.csv", "-o", f"{tmp_path}/uit/", status=1).stderr

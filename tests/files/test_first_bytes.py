@@ -50,6 +50,9 @@ def parquet() -> bytes:
         ("jsonl", b'{\n  "text": "a"\n}', "JSON over several lines"),
         ("csv", b"<!DOCTYPE html>\n<html>", "a web page"),
         ("lines", b"%PDF-1.7\n", "a PDF"),
+        ("csv", b"Obj\x01\x04\x14avro.codec", r"Avro(.|\n)*convert it to Parquet"),
+        ("parquet", b"ORC\n\x0b", "ORC"),
+        ("arrow", b"FEA1" + bytes(60), "Feather of version 1"),
     ],
 )
 def test_it_is_said_what_a_file_is(tmp_path, format, data, message):

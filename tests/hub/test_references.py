@@ -69,6 +69,7 @@ def test_the_links_of_the_card_that_was_given(shared):
 @pytest.mark.parametrize(
     "text",
     [
+        *(None, 4, b"nl-news", ["nl-news"]),
         *("", " ", "hf://name", "hf://", "hf://a/b/c", "hf://owner/name@a b"),
         *("sparknlp://", "sparknlp://nl/", "sparknlp://nl/../x", "sparknlp://../nl/x", "sparknlp://n l/x"),
         *("ftp://host/x.zip", "https://", "s3:///", "github://a:b@/x"),

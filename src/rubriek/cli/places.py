@@ -18,6 +18,8 @@ from rubriek.files.formats import (
     Compression,
     Format,
     compression_of,
+    format_of,
+    is_only_read,
     known_format,
     output_beside,
     output_name,
@@ -138,6 +140,13 @@ def sources_and_targets(
     """
     from rubriek.files import open_source
 
+    if not is_folder(output) and format_of(Path(output)) is not None:
+        raise FileError(
+            f"{output} is named like one file.",
+            expected="a folder, since several inputs become one file each",
+            found=f"{len(names)} inputs",
+            hint=f"name a folder: -o {Path(output).with_suffix('')}/",
+        )
     pairs = []
     for name in names:
         path = Path(name)
@@ -218,6 +227,8 @@ def opened_target(source: Source, input: str, output: str | None, format: Format
         return
     if path.is_dir():
         raise FileError(f"{path} is a folder.", expected="a file to write", hint="add a file name")
+    if is_only_read(path):
+        raise OptionError(f"{path} would be compressed with bzip2.", expected=".gz, .zst or no compression")
     format = format or known_format(path, option="--format")
     compression = compression_of(path)
     if format == "lines":

@@ -21,6 +21,9 @@ _KINDS: dict[bytes, tuple[str, str]] = {
     b"Rar!": ("a rar archive", _UNPACK),
     b"%PDF-": ("a PDF", "save its text, one text a line, as .txt"),
     b"SQLite format 3\x00": ("an SQLite database", "export the table as CSV"),
+    b"Obj\x01": ("Avro", "convert it to Parquet"),
+    b"ORC": ("ORC", "convert it to Parquet"),
+    b"FEA1": ("Feather of version 1", "write it again: pyarrow.feather.write_feather(table, path)"),
     b"PAR1": ("Parquet", "name the format: --input-format parquet"),
     b"ARROW1": ("Arrow", "name the format: --input-format arrow"),
 }

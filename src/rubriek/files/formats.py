@@ -27,6 +27,7 @@ _SUFFIXES: dict[str, Format] = {
     ".txt": "lines",
 }
 _COMPRESSIONS: dict[str, Compression] = {".gz": "gzip", ".zst": "zstd"}
+_ONLY_READ = ".bz2"
 
 
 def format_of(path: Path) -> Format | None:
@@ -45,6 +46,8 @@ def format_of(path: Path) -> Format | None:
     --------
     >>> format_of(Path("news.csv.gz")), format_of(Path("news.feather")), format_of(Path("news.xlsx"))
     ('csv', 'arrow', None)
+    >>> format_of(Path("news.csv.bz2"))
+    'csv'
     """
     return _SUFFIXES.get(Path(_plain_name(path)).suffix.lower())
 
@@ -58,6 +61,17 @@ def compression_of(path: Path) -> Compression | None:
     ('gzip', None)
     """
     return _COMPRESSIONS.get(path.suffix.lower())
+
+
+def is_only_read(path: Path) -> bool:
+    """Say whether a file's name tells a compression that is read and never written.
+
+    Examples
+    --------
+    >>> is_only_read(Path("news.csv.bz2")), is_only_read(Path("news.csv.gz"))
+    (True, False)
+    """
+    return path.suffix.lower() == _ONLY_READ
 
 
 def known_format(path: Path, *, option: str) -> Format:
@@ -86,12 +100,14 @@ def known_format(path: Path, *, option: str) -> Format:
         hint = "save the sheet as 'CSV UTF-8' and give that file"
         if is_output:
             hint = f"name it {path.with_suffix('.csv').name}, which spreadsheets open"
+    elif suffix == ".json" and not is_output:
+        hint = "with one object a line: --input-format jsonl; an array becomes such lines with jq -c '.[]'"
     elif close := difflib.get_close_matches(suffix, _SUFFIXES, n=1):
         hint += f"; did you mean {close[0]}?"
     raise FileError(
         f"The format of {path} is not clear from its name.",
         expected=f"a name that ends in {', '.join(s for s, f in _SUFFIXES.items() if f in formats)} "
-        "(and .gz or .zst)",
+        f"({'and .gz or .zst' if is_output else 'and .gz, .zst or .bz2'})",
         found=suffix or "no suffix",
         hint=hint,
     )
@@ -148,4 +164,4 @@ def output_name(path: Path, input_format: Format, output_format: Format, *, mark
 
 def _plain_name(path: Path) -> str:
     """Return the file's name without a compression suffix."""
-    return path.stem if path.suffix.lower() in _COMPRESSIONS else path.name
+    return path.stem if path.suffix.lower() in (*_COMPRESSIONS, _ONLY_READ) else path.name

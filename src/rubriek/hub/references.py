@@ -111,9 +111,11 @@ def parse(ref: str | Path | Reference) -> Reference:
     >>> parse("hf://GroNLP/bert-base-dutch-cased@main")
     Repository(name='GroNLP/bert-base-dutch-cased', revision='main')
     """
-    if not isinstance(ref, str):
-        return LocalPath(ref) if isinstance(ref, os.PathLike) else ref
-    if not ref.strip():
+    if isinstance(ref, os.PathLike):
+        return LocalPath(Path(ref))
+    if isinstance(ref, Reference):
+        return ref
+    if not isinstance(ref, str) or not ref.strip():
         raise ModelNotFoundError("Which model?", expected=FORMS, found=repr(ref))
     scheme, separator, rest = ref.partition("://")
     scheme = scheme.lower()
