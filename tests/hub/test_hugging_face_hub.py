@@ -140,7 +140,7 @@ def test_what_is_not_there(hugging_face):
     [
         ["model-/../../../evil.safetensors"],
         ["model-a//b.safetensors"],
-        ["model.onnx/../../evil"],
+        ["model.onnx", "model.onnx_data/../../evil"],
         ["model-a.safetensors", "model-A.safetensors"],
     ],
 )
