@@ -99,6 +99,19 @@ def test_a_row_and_a_text_are_bounded(tmp_path):
         read(write(tmp_path / "b.parquet", pa.table({"text": texts})))
 
 
+@pytest.mark.parametrize("kind", [pa.bool_(), pa.null()], ids=str)
+def test_values_in_a_row_are_bounded(tmp_path, kind):
+    def source(rows: list[int]) -> Source:
+        ends = np.cumsum([0, *rows], dtype=np.int32)
+        nested = pa.ListArray.from_arrays(ends, pa.nulls(sum(rows), kind))
+        table = pa.table({"text": ["a"] * len(rows), "nested": pa.StructArray.from_arrays([nested], ["a"])})
+        return write(tmp_path / "a.arrow", table)
+
+    with pytest.raises(FileError, match="a row has 3,000,001 values, and may have 1,048,576"):
+        read(source([5, 3_000_000]))
+    assert read(source([600_000] * 4)).num_rows == 4
+
+
 def test_rows_behind_one_long_dictionary_entry_come_in_small_tables(tmp_path):
     source = write(tmp_path / "a.arrow", pa.table({"text": repeated("a" * 2_000_000, 20)}))
     tables = list(source.tables(source.survey(["text"], pytest.fail), ["text"]))

@@ -140,6 +140,7 @@ def test_what_is_not_there(hugging_face):
     [
         ["model-/../../../evil.safetensors"],
         ["model-a//b.safetensors"],
+        ["model.onnx", "model.onnx_data/../../evil"],
         ["model-a.safetensors", "model-A.safetensors"],
     ],
 )
@@ -157,7 +158,23 @@ def test_a_commit_that_leads_elsewhere(hugging_face, monkeypatch):
         hub.resolve("hf://owner/name")
 
 
-@pytest.mark.parametrize("answer", [status(500), page, status(200, b"[]", Content_Type="application/json")])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        status(500),
+        page,
+        *(
+            status(200, text, Content_Type="application/json")
+            for text in (
+                b"[]",
+                b"5",
+                b"[" * 100_000,
+                b'{"id": 5, "siblings": [5]}',
+                b'{"id": "a", "siblings": 5}',
+            )
+        ),
+    ],
+)
 def test_a_hub_that_misbehaves(hugging_face, answer, monkeypatch):
     hugging_face.always = answer
     with pytest.raises(DownloadError, match="cannot be fetched"):

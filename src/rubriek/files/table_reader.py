@@ -28,6 +28,8 @@ MAX_SEEN_FOR_A_BYTE = 64
 """How often the views of a column may show a byte, on average, beyond `MAX_MEMORY`."""
 MAX_ROW = 64 * 2**20
 """Bytes of a row, all its columns together."""
+MAX_VALUES = 2**20
+"""Values in the lists and structs of a row; as in a row of JSONL."""
 BATCH_ROWS = 4096
 BATCH_BYTES = 4 * 2**20
 """Of a batch that is handed over; those of the file may be of any size."""
@@ -208,6 +210,11 @@ def _pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
             rows = (rows + 1) // 2
         if size > MAX_ROW:
             raise _LimitError(f"a row of {size / 2**20:,.0f} MiB is longer than {MAX_ROW // 2**20} MiB")
+        # Last, so that it looks at a few megabytes each time.
+        while (values := sum(map(_inner_values, batch.slice(start, rows).columns))) > MAX_VALUES:
+            if rows == 1:
+                raise _LimitError(f"a row has {values:,} values, and may have {MAX_VALUES:,}")
+            rows = (rows + 1) // 2
         piece = batch.slice(start, rows)
         for i in views:
             # A slice of views keeps all the text that they look into; this copies what they show.
@@ -215,6 +222,23 @@ def _pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
             piece = piece.set_column(i, batch.schema.field(i), copied)
         yield piece
         start += rows
+
+
+def _inner_values(column: pa.Array) -> int:
+    """Count the values in lists and structs. A bit or nothing in Arrow, each is an object in Python."""
+    kind = column.type
+    if isinstance(kind, pa.BaseExtensionType):
+        return _inner_values(column.storage)
+    if pa.types.is_dictionary(kind):
+        return _inner_values(column.dictionary_decode()) if pa.types.is_nested(kind.value_type) else 0
+    if pa.types.is_union(kind):
+        children = [column.field(i) for i in range(kind.num_fields)]
+    elif pa.types.is_nested(kind):
+        flat = column.flatten()
+        children = flat if pa.types.is_struct(kind) else [flat]
+    else:
+        children = []
+    return sum(len(child) + _inner_values(child) for child in children)
 
 
 def _validate(batch: pa.RecordBatch) -> None:

@@ -28,6 +28,8 @@ WEIGHTS = (
     ("pytorch_model.bin", "pytorch_model-*.bin", "pytorch_model.bin.index.json"),
 )
 """Kinds of weights, the one preferred first. Repositories hold the same in several."""
+UNCHECKED = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
+"""What huggingface_hub raises for JSON that is not of the form it takes for granted."""
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
@@ -114,7 +116,7 @@ def snapshot(repository: Repository) -> tuple[Path, str]:
         raise DownloadError(f"{repository} cannot be fetched.", found="HF_HUB_OFFLINE is set") from error
     except RubriekError:
         raise
-    except (HfHubHTTPError, httpx2.HTTPError, OSError, ValueError, TypeError, LookupError) as error:
+    except (HfHubHTTPError, httpx2.HTTPError, OSError, *UNCHECKED) as error:
         raise DownloadError(
             f"{repository} cannot be fetched.",
             found=f"{type(error).__name__}: {_first_line(error)}",
