@@ -311,12 +311,19 @@ POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:0a1b\nsize 43
 @pytest.mark.parametrize(
     "name", ["config.json", "model.safetensors", "pytorch_model.bin", "tokenizer.json", "vocab.txt"]
 )
-def test_a_pointer_of_git_lfs_is_named_wherever_it_stands(huggingface_folder, tmp_path, name):
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (POINTER, r"a pointer of Git LFS(.|\n)*git lfs pull"),
+        (b"\n<!DOCTYPE HTML>\n<title>Log in</title>", r"a web page(.|\n)*download it again"),
+    ],
+)
+def test_what_lies_in_a_file_s_place_is_named(huggingface_folder, tmp_path, name, content, message):
     folder = huggingface_folder()
     if name == "pytorch_model.bin":
         (folder / "model.safetensors").unlink()
-    (folder / name).write_bytes(POINTER)
-    with pytest.raises(ModelError, match=rf"{name} is a pointer of Git LFS(.|\n)*git lfs pull"):
+    (folder / name).write_bytes(content)
+    with pytest.raises(ModelError, match=rf"{name} is {message}"):
         import_model(folder, tmp_path / "bundle")
 
 

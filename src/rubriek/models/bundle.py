@@ -181,7 +181,7 @@ class Bundle:
                     hint=AGAIN,
                 )
             if file.stat().st_size != expected:
-                checks.refuse_pointer(file, BundleError)
+                checks.refuse_stand_in(file, BundleError)
                 raise BundleError(
                     f"{file} is not the file that was written.",
                     expected=f"{expected:,} bytes",

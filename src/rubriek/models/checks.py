@@ -20,10 +20,24 @@ LFS_POINTER = b"version https://git-lfs"
 """How a file begins that Git puts in the place of a large one."""
 
 
-def refuse_pointer(file: Path, error: type[ModelError]) -> None:
-    """Raise ``error`` if a file is a pointer of Git LFS; one that cannot be read is left to its reader."""
+WEB_PAGE = (b"<!doctype html", b"<html")
+"""How a page begins that a browser or a script saved under the name of the file it was to fetch."""
+
+
+def refuse_stand_in(file: Path, error: type[ModelError]) -> None:
+    """Raise ``error`` if a pointer of Git LFS or a web page lies in a file's place.
+
+    A file that cannot be read is left to its reader.
+    """
     with contextlib.suppress(OSError), file.open("rb") as stream:
-        if stream.read(len(LFS_POINTER)) == LFS_POINTER:
+        start = stream.read(256)
+        if start.lstrip().lower().startswith(WEB_PAGE):
+            raise error(
+                f"{file} is a web page.",
+                expected="the file itself",
+                hint="download it again; a page often says that one has to log in first",
+            )
+        if start.startswith(LFS_POINTER):
             raise error(
                 f"{file} is a pointer of Git LFS.",
                 expected="the file itself",
@@ -41,8 +55,8 @@ def read_bytes(file: Path, *, limit: int, error: type[ModelError]) -> bytes:
         raise error(f"{file} cannot be read.", found=cause.strerror or str(cause)) from cause
     if len(data) > limit:
         raise error(f"{file} is too large.", expected=f"at most {limit:,} bytes", found="more")
-    if data.startswith(LFS_POINTER):
-        refuse_pointer(file, error)
+    if data.startswith(LFS_POINTER) or data[:256].lstrip().lower().startswith(WEB_PAGE):
+        refuse_stand_in(file, error)
     return data
 
 

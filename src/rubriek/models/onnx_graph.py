@@ -52,7 +52,7 @@ def read_graph(file: Path) -> tuple[onnx.ModelProto, tuple[Path, ...]]:
         If it uses operators of a domain that ONNX Runtime does not have by itself, or has loops.
     """
     onnx = need("onnx", extra="models", purpose="Reading an ONNX model")
-    checks.refuse_pointer(file, ModelError)
+    checks.refuse_stand_in(file, ModelError)
     try:
         model: Any = onnx.load_model(str(file), load_external_data=False)
     except Exception as error:  # protobuf's and onnx's own errors have no common base

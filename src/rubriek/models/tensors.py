@@ -116,7 +116,7 @@ def map_file(file: Path) -> NDArray[np.uint8]:
     try:
         if file.stat().st_size == 0:
             raise WeightsError(f"{file} is empty.", expected="weights", hint=DAMAGED)
-        checks.refuse_pointer(file, WeightsError)
+        checks.refuse_stand_in(file, WeightsError)
         return np.memmap(file, dtype=np.uint8, mode="r")
     except OSError as error:
         raise WeightsError(f"{file} cannot be read.", found=error.strerror or str(error)) from error
