@@ -11,8 +11,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from rubriek import installation
-
 ROOT = Path(__file__).parents[1]
 ENVIRONMENTS = ROOT / "benchmarks" / ".peers"
 SPARKNLP_PACKAGE = "com.johnsnowlabs.nlp:spark-nlp_2.12:5.5.3"
@@ -80,7 +78,7 @@ def install_line(need: str) -> str | None:
             "cargo install --path router -F ort (in text-embeddings-inference's source), "
             "then put text-embeddings-router into $RUBRIEK_SHARED/peers/tei/",
         ),
-        "openvino": (importlib.util.find_spec("openvino") is not None, installation.install_line("openvino")),
+        "openvino": (importlib.util.find_spec("openvino") is not None, "scripts/install --dev"),
     }[need]
     return None if there else line
 
