@@ -245,18 +245,26 @@ def gathered(batches: Iterable[pa.RecordBatch], *, rows: int, size: int) -> Iter
 
 def _size(batch: pa.RecordBatch, looked_up: np.ndarray[Any, np.dtype[np.int64]], end: int) -> int:
     """Return how many bytes the first rows take; dictionaries, which every slice has whole, do not count."""
-    own = batch.slice(0, end).nbytes - batch.slice(0, 0).nbytes
-    return int(own + looked_up[end] - looked_up[0])
+    own = batch.select([i for i, field in enumerate(batch.schema) if not _is_view(field.type)])
+    return int(own.slice(0, end).nbytes - own.slice(0, 0).nbytes + looked_up[end] - looked_up[0])
 
 
 def _looked_up(batch: pa.RecordBatch) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Return, for each row, how many bytes the dictionaries hold for the rows before it."""
+    """Return, for each row, how many bytes dictionaries and views hold for the rows before it."""
     sizes = np.zeros(batch.num_rows + 1, np.int64)
     for values in batch.columns:
         if pa.types.is_dictionary(values.type) and holds_text(values.type):
             lengths = pc.binary_length(values.dictionary.cast(pa.large_string())).take(values.indices)
-            sizes[1:] += pc.fill_null(lengths, 0).to_numpy(zero_copy_only=False)
+        elif _is_view(values.type):  # whose slices pyarrow cannot measure before version 24
+            lengths = pc.binary_length(values.cast(pa.large_binary()))
+        else:
+            continue
+        sizes[1:] += pc.fill_null(lengths, 0).to_numpy(zero_copy_only=False)
     return np.cumsum(sizes)
+
+
+def _is_view(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string_view(kind) or pa.types.is_binary_view(kind))
 
 
 def _of_numpy(data: np.ndarray[Any, Any], text_column: object) -> Texts:

@@ -194,7 +194,7 @@ def _pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
     batch.validate()
     views = [i for i, field in enumerate(batch.schema) if pa.types.is_string_view(field.type)]
     seen = sum((_seen(batch.column(i)) for i in views), np.zeros(batch.num_rows, np.int64))
-    if seen.sum() > max(MAX_MEMORY, MAX_SEEN_FOR_A_BYTE * batch.nbytes):
+    if seen.sum() > max(MAX_MEMORY, MAX_SEEN_FOR_A_BYTE * batch.get_total_buffer_size()):
         raise _LimitError(f"its rows show each of its bytes more than {MAX_SEEN_FOR_A_BYTE} times")
     _validate(batch)
     rest = batch.select([i for i in range(batch.num_columns) if i not in views])
