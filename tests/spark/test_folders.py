@@ -154,10 +154,14 @@ def test_where_nothing_is_renamed_the_record_comes_last(tmp_path, monkeypatch):
     assert output.record("a.parquet") == RECORD
 
 
-def test_a_damaged_record_is_an_error_that_names_it(output):
+def test_a_damaged_record_is_an_error_that_names_it(output, tmp_path):
     write(path_of(output.url_to_write("a.parquet")) / "part-0.parquet")
     output.finish("a.parquet", {"rows": 1})
     with pytest.raises(JobError, match=r"_rubriek\.json is damaged"):
+        output.record("a.parquet")
+    (file,) = tmp_path.rglob("_rubriek.json")
+    file.write_text("[" * 100_000)
+    with pytest.raises(JobError, match="nested more than"):
         output.record("a.parquet")
 
 

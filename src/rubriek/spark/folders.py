@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import fs
 
+from rubriek import strict_json
 from rubriek.errors import FileError, JobError, OptionError
 from rubriek.text_columns import ColumnType
 
@@ -250,7 +251,7 @@ class OutputFolder:
             return None
         try:
             with self.place.files.open_input_stream(path) as stream:
-                found: dict[str, Any] = json.loads(stream.readall())
+                found: dict[str, Any] = strict_json.parse(stream.readall())
             found["rows"], found["input"], found["settings"], found["statistics"]
         except (ValueError, KeyError, TypeError) as error:
             raise JobError(
