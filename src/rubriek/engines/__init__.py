@@ -110,7 +110,7 @@ def open_engine(
     EngineError
         If the bundle does not hold what the precision needs.
     BundleError
-        If its graph states another number of logits than it has labels.
+        If its graph states another number of logits than it has labels, or has a loop.
     MissingExtraError
         If the engine is not installed.
     """

@@ -10,13 +10,12 @@ from statistics import median
 
 import numpy as np
 
-from rubriek.engines.cpu import int8_kernel
+from rubriek.engines.cpu import EXACT_BITS, int8_kernel
 from rubriek.engines.onnxruntime import OnnxRuntimeEngine
 from rubriek.models.bert_weights import expected_shapes
 from rubriek.models.graph import BertConfig, build_bert_classifier
 from rubriek.models.huggingface import save_model
 from rubriek.models.quantization import quantize_graph
-from rubriek.models.rounding import WEIGHT_BITS
 
 # As wide as BERT-base, since the width decides what int8 gains; the last layer computes one row only.
 _CONFIG = BertConfig(
@@ -86,7 +85,7 @@ def measure_int8_speed() -> Int8Speed:
         save_model(quantize_graph(fp32, [(ids, mask)]), files["int8"])
         engines = (
             OnnxRuntimeEngine(files["fp32"], precision="fp32", threads=1),
-            OnnxRuntimeEngine(files["int8"], precision="int8", threads=1, weight_bits=WEIGHT_BITS),
+            OnnxRuntimeEngine(files["int8"], precision="int8", threads=1, weight_bits=EXACT_BITS),
         )
         for engine in engines:
             engine.run(ids, mask)

@@ -9,6 +9,7 @@ import numpy as np
 
 from rubriek.child_process import ChildFailure, run_limited
 from rubriek.errors import ModelError, OptionError, RubriekWarning
+from rubriek.models.onnx_trial import opened
 
 MAX_SECONDS = 300
 """Processor time of all rows that are tried; one of 8,192 pieces takes a minute with BERT-base."""
@@ -91,19 +92,12 @@ def working_length(file: Path, source: Path, length: int, *, cls_id: int, sep_id
 
 def longest_row(file: str, length: int, cls_id: int, sep_id: int) -> int:
     """Find the longest row that a graph runs, at most ``length`` pieces; runs in a process of its own."""
-    from rubriek.onnx_runtime import ort
-
-    options = ort.SessionOptions()
-    options.log_severity_level = 4
-    options.intra_op_num_threads = 1
-    session = ort.InferenceSession(file, options, providers=["CPUExecutionProvider"])
-    kinds = {node.name: np.int64 if "int64" in node.type else np.int32 for node in session.get_inputs()}
+    run = opened(file)
 
     def runs(pieces: int) -> bool:
         ids = np.array([[cls_id, *[sep_id] * (pieces - 1)]])
-        given = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
         try:
-            session.run(None, {name: given[name].astype(kind) for name, kind in kinds.items()})
+            run(ids, np.ones_like(ids))
         except Exception:  # the library has no base class of its own
             return False
         return True

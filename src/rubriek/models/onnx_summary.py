@@ -8,9 +8,11 @@ have the numbers of onnx.proto.
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
+
+Answer = TypeVar("Answer")
 
 LOGITS = b"logits"
 LOOPS = frozenset({"Loop", "Scan", "SequenceMap"})
@@ -47,19 +49,19 @@ class _Field(NamedTuple):
 
 def count_logits(file: Path) -> int | None:
     """Count the logits that a graph states; None where it states none, or is no graph."""
-    try:
-        with file.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            return _Reader(data).logits()
-    except (OSError, ValueError, _Unreadable):  # ValueError: an empty file cannot be mapped
-        return None
+    return _read(file, lambda reader: reader.logits())
 
 
 def loop_in(file: Path) -> str | None:
     """Name an operator that repeats a graph, at any depth; None where there is none."""
+    return _read(file, lambda reader: reader.loop())
+
+
+def _read(file: Path, answer: Callable[[_Reader], Answer | None]) -> Answer | None:
     try:
         with file.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            return _Reader(data).loop()
-    except (OSError, ValueError, _Unreadable):
+            return answer(_Reader(data))
+    except (OSError, ValueError, _Unreadable):  # ValueError: an empty file cannot be mapped
         return None
 
 

@@ -6,7 +6,7 @@ Both happen once, at import: what comes out is a bundle.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -148,18 +148,30 @@ def write_network(file: str, written: str) -> dict[str, Any]:
     }
 
 
-def run_network(written: str, source: str, ids: list[list[int]], mask: list[list[int]]) -> int:
-    """Do what `count_outputs` says, in this process."""
+def opened(written: str) -> Callable[[Any, Any], list[Any]]:
+    """Open a graph that `take_in` wrote, on one thread; ids and mask in, outputs out."""
     from rubriek.onnx_runtime import ort
 
     options = ort.SessionOptions()
     options.log_severity_level = 4
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    given = {"input_ids": ids, "attention_mask": mask}
+    session = ort.InferenceSession(written, options, providers=["CPUExecutionProvider"])
+    kinds = {node.name: np.int64 if "int64" in node.type else np.int32 for node in session.get_inputs()}
+
+    def run(ids: Any, mask: Any) -> list[Any]:
+        given = {"input_ids": ids, "attention_mask": mask}
+        outputs: list[Any] = session.run(
+            None, {name: np.array(given[name], kind) for name, kind in kinds.items()}
+        )
+        return outputs
+
+    return run
+
+
+def run_network(written: str, source: str, ids: list[list[int]], mask: list[list[int]]) -> int:
+    """Do what `count_outputs` says, in this process."""
     try:
-        session = ort.InferenceSession(written, options, providers=["CPUExecutionProvider"])
-        kinds = {node.name: np.int64 if "int64" in node.type else np.int32 for node in session.get_inputs()}
-        (logits,) = session.run(None, {name: np.array(given[name], kind) for name, kind in kinds.items()})
+        (logits,) = opened(written)(ids, mask)
     except Exception as error:  # the library has no base class of its own
         raise ModelError(
             f"ONNX Runtime cannot run {source}.",

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rubriek import settings
+from rubriek.engines.cpu import EXACT_BITS
 from rubriek.errors import AgreementError, ModelError, OptionError
 from rubriek.models.bundle import MODEL, NAME, TOKENIZER, Bundle
 from rubriek.models.huggingface import save_model
 from rubriek.models.importing import slug
 from rubriek.models.onnx_graph import read_graph
 from rubriek.models.quantization import Track, quantize_graph, untracked
-from rubriek.models.rounding import WEIGHT_BITS
 from rubriek.models.row_spacing import unspace_rows
 from rubriek.models.staging import refuse_existing, staged
 
@@ -120,7 +120,7 @@ def quantize(
             folder=partial,
             name=named,
             precision="int8",
-            weight_bits=WEIGHT_BITS,
+            weight_bits=EXACT_BITS,
             source=source,
             agreement=None,
         ).seal()

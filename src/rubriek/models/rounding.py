@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rubriek.engines.cpu import EXACT_BITS
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Array = NDArray[Any]
 
 MAX_ROW_STEP = 127
-WEIGHT_BITS = 7
-MAX_WEIGHT_STEP = 2 ** (WEIGHT_BITS - 1)
+MAX_WEIGHT_STEP = 2 ** (EXACT_BITS - 1)
 """Largest step of a weight that is multiplied in int8.
 
 x86 processors without VNNI add two products of uint8 and int8 in 16 bits, which saturates beyond 32,767:
